@@ -1,0 +1,183 @@
+/*
+ * nn_data.h
+ *		From the numbers of a query to the windows of a batch.
+ *
+ * NnSeries are the rows as they came, on a regular grid, in original units, NaN
+ * where nothing is known.  NnPrep is what was learned from their training part
+ * (fences, centre, scale, means) and is kept in the model.  NnData are the
+ * prepared numbers: outliers treated, gaps filled, differenced, scaled.  A
+ * window is a view into NnData: a row number; nothing is copied until a tile of
+ * lanes is gathered.
+ *
+ * No value ever comes from a row after a window's origin: where the last rows
+ * before an origin are unknown, gathering fills them from earlier rows only,
+ * also when "linear" filled the same rows from both sides for later windows.
+ */
+#ifndef NN_DATA_H
+#define NN_DATA_H
+
+#include "core/nn_spec.h"
+
+typedef struct NnSeries
+{
+	uint32_t	nseries;
+	uint32_t	C;				/* channels: targets, past covariates, future covariates */
+	uint32_t	Cs;				/* static covariates */
+	const uint32_t *first;		/* [nseries + 1] first row of each series; last: rows in all */
+	const uint32_t *history;	/* [nseries] rows up to the last known target: later rows only
+								 * carry known future covariates */
+	double	   *value;			/* [rows][C], original units, NaN: unknown; never infinite */
+	const double *statics;		/* [nseries][Cs] */
+	const char *const *name;	/* [nseries], for messages; a lone series may be "" */
+	/* Prints position (row of the whole) for messages, e.g. a timestamp; NULL: the number. */
+	const char *(*row_name) (void *host, uint32_t row);
+	void	   *row_name_host;
+	const char *const *column;	/* [C] column names, for messages */
+} NnSeries;
+
+typedef struct NnPrep
+{
+	uint32_t	ngroups;		/* 1, or one for each series of the training data */
+	uint32_t	C, Cs;
+	double	   *center, *scale; /* [ngroups][C] of the (log, differenced) values; scale > 0 */
+	double	   *low, *high;		/* [ngroups][C] fences of outliers in original units; +-inf: none */
+	double	   *mean;			/* [ngroups][C] of the training part, original units */
+	double	   *static_center, *static_scale;	/* [Cs] */
+} NnPrep;
+
+typedef struct NnData
+{
+	const NnSpec *spec;
+	const NnPrep *prep;
+	const NnSeries *series;
+	const uint32_t *group;		/* [nseries] group of each series in prep */
+	uint32_t	C;				/* channels of x: nn_spec_channels(spec) */
+	nn_real    *x;				/* [rows][C] filled and scaled */
+	nn_real    *y;				/* [rows][ntargets] scaled targets of the loss, NaN: unknown */
+	double	   *level;			/* [rows][ntargets] filled targets before differencing and scaling
+								 * (after log1p): what differences are added to */
+	uint8_t    *known;			/* [rows][series->C] 1: the value itself, 0: filled */
+	nn_real    *statics;		/* [nseries][Cs] scaled */
+	uint32_t   *start;			/* [nseries][series->C] row (of the whole) of the first known
+								 * value, the series' end when there is none */
+	/*
+	 * Under "linear" only, else NULL: the rows at which a run of unknown values
+	 * follows a known one, ascending; those of column c are gap[gap_first[c]] up to
+	 * gap[gap_first[c + 1] - 1].  gap_first [series->C + 1].
+	 */
+	size_t	   *gap_first;
+	uint32_t   *gap;
+} NnData;
+
+/* A window: context ends at row origin (included), targets follow it. */
+typedef struct NnWindow
+{
+	uint32_t	series;
+	uint32_t	origin;			/* row number within all rows */
+} NnWindow;
+
+/*
+ * Learns the preparation from the first train_rows[s] rows of each series.
+ * Fails with NN_BAD_DATA: a missing value under "missing": "error", log1p of a
+ * value <= -1 (naming series, column and row); a column without any known value.
+ * A constant column gets scale 1.  One group per series when spec->scale_by_series,
+ * else one for all; a series without any known value in a column gets that
+ * column's numbers from all series together.  Static covariates are standardised
+ * over the series whatever the scaling.
+ */
+extern NnPrep *nn_prep_fit(const NnEnv *env, const NnSpec *spec, const NnSeries *series,
+						   const uint32_t *train_rows);
+
+/*
+ * The value of column c at row t (within series s) after outlier treatment and
+ * log1p; NaN when unknown.  Targets and past covariates are unknown from
+ * history[s] on.  Fails with NN_BAD_DATA as nn_prep_fit does.
+ */
+extern double nn_prep_value(const NnEnv *env, const NnSpec *spec, const NnPrep *prep,
+							uint32_t group, const NnSeries *series, uint32_t s, uint32_t t,
+							uint32_t c);
+
+/* 'column "x" of series "a" at <row_name>', for messages; t is a row within series s. */
+extern char *nn_series_place(const NnEnv *env, const NnSeries *series, uint32_t s, uint32_t t,
+							 uint32_t c);
+
+/*
+ * Prepares series with a fitted prep.  group[s] is the series' group in prep
+ * (all 0 when ngroups = 1).  Fails with NN_BAD_DATA as nn_prep_fit does, when the
+ * columns are not those of prep, and when a scaled value leaves the range of
+ * nn_real.
+ *
+ * Rows before the first known value are filled with the mean, whatever the
+ * method: anything else would be known later only.  Differenced targets are
+ * filled as levels first and differenced then; "mean" and "mask" fill those
+ * with the previous level, since a mean has no place among levels that wander.
+ * The first rows that have nothing to be differenced against hold a difference
+ * of 0.
+ */
+extern NnData *nn_data_prepare(const NnEnv *env, const NnSpec *spec, const NnPrep *prep,
+							   const NnSeries *series, const uint32_t *group);
+
+/*
+ * Windows whose context lies within their series and whose horizon rows begin at
+ * or after target_from[s] and end before target_to[s] (row numbers within the
+ * series), every stride-th, in order of series and time.  Only windows with at
+ * least one known target count when need_target.  Returns their number.
+ *
+ * The horizon may reach beyond the series' end (then target_to does) unless
+ * need_target: such windows forecast, there is nothing to compare them with.
+ * stride counts origins, so leaving out a window does not move the later ones.
+ */
+extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
+								const uint32_t *target_from, const uint32_t *target_to,
+								uint32_t stride, bool need_target, NnWindow **windows);
+
+/*
+ * Copies n windows (n <= L) into lanes; lanes n..L-1 are zeros.
+ * past [context][C][L], future [horizon][nfuture][L], statics [nstatic][L],
+ * target [horizon][ntargets][L] (NaN: unknown; NaN in padding).  Any may be NULL.
+ * Future covariates that are unknown at a needed row are the caller's to reject
+ * before (nn_future_missing); beyond the series' end they are zeros, targets NaN.
+ * Cost: one load and one store per element.
+ */
+extern void nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n,
+							 uint32_t L, nn_real *past, nn_real *future, nn_real *statics,
+							 nn_real *target);
+
+/*
+ * First row within origin + 1 .. origin + horizon whose future covariates are
+ * not all known (or beyond the series' end); 0 when none is missing.  *column
+ * gets the column number within the future covariates.  Known means given: a
+ * value that outlier treatment removed does not count as missing here.
+ */
+extern uint32_t nn_future_missing(const NnData *data, const NnWindow *window, uint32_t horizon,
+								  uint32_t *column);
+
+/*
+ * The row at which the run of unknown values that row (of series s) is in follows
+ * a known value: everything from there to row was unknown at that time.  0 when
+ * row is known, in no such run, or filled without looking ahead anyway.
+ */
+extern uint32_t nn_data_gap(const NnData *data, uint32_t s, uint32_t row, uint32_t c);
+
+/*
+ * Turns network outputs back into original units.  raw [horizon][ntargets] are
+ * scaled forecasts of one window; out likewise.  Undoes scaling, differencing
+ * (adding to level, recursively) and log1p, in this order, and keeps the bounds.
+ * Where the level to add to was never known, the last one known takes its place.
+ * out may be raw.  Finite whenever raw is.
+ */
+extern void nn_unscale(const NnData *data, const NnWindow *window, uint32_t horizon,
+					   const double *raw, double *out);
+
+/*
+ * The same for an interval: low and high [horizon][ntargets] are scaled bounds
+ * around raw.  Under differencing the half-widths of the steps that add up are
+ * combined as independent errors (root of the sum of squares), each side by
+ * itself.  A bound on the wrong side of raw counts as raw: out_low <= forecast <=
+ * out_high always.  Outputs may be the inputs.
+ */
+extern void nn_unscale_interval(const NnData *data, const NnWindow *window, uint32_t horizon,
+								const double *raw, const double *low, const double *high,
+								double *out_low, double *out_high);
+
+#endif							/* NN_DATA_H */

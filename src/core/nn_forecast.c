@@ -1,0 +1,204 @@
+/*
+ * nn_forecast.c
+ *		From a model's parameters and prepared windows to numbers in original units.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/nn_forecast.h"
+#include "core/nn_loss.h"
+#include "core/nn_tile.h"
+
+/* Where one tile of windows stands. */
+typedef struct Tile
+{
+	NnForecaster *forecaster;
+	const NnData *data;
+	const NnWindow *windows;
+	uint32_t	count, L;
+	uint32_t	horizon;		/* steps wanted in all */
+	double		level;			/* 0: no interval */
+} Tile;
+
+void
+nn_forecast_check(const NnEnv *env, const NnSpec *spec, uint32_t horizon)
+{
+	if (horizon > spec->horizon && spec->npast > 0)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "horizon %u is longer than the trained %u, and the past covariates are "
+						  "unknown beyond them", horizon, spec->horizon),
+				"Train with the longer horizon, or without past covariates.");
+}
+
+NnForecaster *
+nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
+					 nn_real *params, uint32_t windows, uint32_t max_horizon)
+{
+	NnForecaster *forecaster = NN_NEW(env, NnForecaster);
+	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows));
+	size_t		values = nn_size_mul(env, max_horizon, spec->ntargets),
+				blocks = nn_size_mul(env, values, 3 * (size_t) plan->lanes),
+				bytes = nn_size_add(env, nn_plan_memory(env, plan, false),
+									nn_size_mul(env, blocks, sizeof(double)));
+
+	if (bytes > env->max_memory)
+		nn_fail(env, NN_NO_MEMORY,
+				nn_format(env, "forecasting needs %.1f MB of memory, above the limit of %.1f MB",
+						  bytes / 1048576.0, env->max_memory / 1048576.0),
+				"Raise \"lstm.max_memory\".");
+	forecaster->env = env;
+	forecaster->spec = spec;
+	forecaster->plan = plan;
+	forecaster->max_horizon = max_horizon;
+	forecaster->state = nn_state_create(env, plan, kernels, params, false);
+	forecaster->raw = NN_NEW_ARRAY(env, double, values);
+	forecaster->low = NN_NEW_ARRAY(env, double, values);
+	forecaster->high = NN_NEW_ARRAY(env, double, values);
+	forecaster->blocks = NN_NEW_ARRAY(env, double, blocks);
+	nn_state_pack(forecaster->state);
+	return forecaster;
+}
+
+/* Place of lane l's values in blocks: part 0 raw, 1 low, 2 high. */
+static double *
+block_of(const Tile *tile, uint32_t part, uint32_t l)
+{
+	const NnForecaster *f = tile->forecaster;
+	size_t		values = (size_t) f->max_horizon * f->spec->ntargets;
+
+	return f->blocks + (part * (size_t) f->plan->lanes + l) * values;
+}
+
+/*
+ * Reads the outputs of one block of steps, from step first on.  Beyond the first
+ * block the width of the step fed back is added to the widths as an independent
+ * error: the block itself was forecast as if its past were known.
+ */
+static void
+block_read(const Tile *tile, uint32_t first)
+{
+	const NnForecaster *f = tile->forecaster;
+	const nn_real *out = nn_state_output(f->state, f->plan->output_layer);
+	uint32_t	P = f->plan->outputs,
+				G = f->spec->ntargets,
+				steps = tile->horizon - first < f->spec->horizon ?
+		tile->horizon - first : f->spec->horizon;
+
+	for (uint32_t l = 0; l < tile->count; l++)
+		for (uint32_t v = 0; v < steps * G; v++)
+		{
+			double		raw[NN_MAX_QUANTILES];
+			size_t		at = (size_t) first * G + v;
+			double	   *point = block_of(tile, 0, l),
+					   *low = block_of(tile, 1, l),
+					   *high = block_of(tile, 2, l);
+
+			for (uint32_t p = 0; p < P; p++)
+				raw[p] = (double) out[((size_t) v * P + p) * tile->L + l];
+			point[at] = nn_loss_point(f->spec, raw);
+			if (tile->level <= 0)
+				continue;
+			low[at] = nn_loss_quantile(f->spec, raw, (1 - tile->level) / 2);
+			high[at] = nn_loss_quantile(f->spec, raw, (1 + tile->level) / 2);
+			if (first > 0)
+			{
+				size_t		fed = (size_t) (first - 1) * G + v % G;
+
+				low[at] = point[at] - hypot(point[at] - low[at], point[fed] - low[fed]);
+				high[at] = point[at] + hypot(high[at] - point[at], high[fed] - point[fed]);
+			}
+		}
+}
+
+/* Channel c of the row that step (from 0) of a forecast stands for, as an input. */
+static nn_real
+fed_back(const Tile *tile, uint32_t l, uint32_t step, uint32_t c)
+{
+	const NnSpec *spec = tile->forecaster->spec;
+	uint32_t	columns = spec->ntargets + spec->npast + spec->nfuture;
+	const NnWindow *window = &tile->windows[l];
+
+	if (c >= columns)
+		return 1;				/* "known" channels of the mask */
+	if (c < spec->ntargets)
+		return (nn_real) block_of(tile, 0, l)[(size_t) step * spec->ntargets + c];
+	return tile->data->x[(size_t) (window->origin + 1 + step) * tile->data->C + c];
+}
+
+/* Moves the windows on by one block: forecasts become the newest past. */
+static void
+block_feed_back(const Tile *tile, uint32_t first)
+{
+	const NnForecaster *f = tile->forecaster;
+	nn_real    *past = nn_state_output(f->state, NN_LAYER_PAST);
+	uint32_t	T = f->spec->context,
+				C = tile->data->C,
+				moved = f->spec->horizon < T ? f->spec->horizon : T;
+	size_t		row = (size_t) C * tile->L;
+
+	memmove(past, past + moved * row, (T - moved) * row * sizeof(nn_real));
+	for (uint32_t i = 0; i < moved; i++)
+		for (uint32_t c = 0; c < C; c++)
+			for (uint32_t l = 0; l < tile->count; l++)
+				past[(T - moved + i) * row + (size_t) c * tile->L + l] =
+					fed_back(tile, l, first - moved + i, c);
+}
+
+static void
+tile_forecast(const Tile *tile)
+{
+	NnForecaster *f = tile->forecaster;
+	NnState    *state = f->state;
+
+	state->L = tile->L;
+	nn_window_gather(tile->data, tile->windows, tile->count, tile->L,
+					 nn_state_output(state, NN_LAYER_PAST), NULL,
+					 nn_state_output(state, NN_LAYER_STATIC), NULL);
+	for (uint32_t first = 0; first < tile->horizon; first += f->spec->horizon)
+	{
+		if (first > 0)
+			block_feed_back(tile, first);
+		if (f->spec->nfuture > 0)
+		{
+			NnWindow	moved[NN_MAX_LANES];
+
+			for (uint32_t l = 0; l < tile->count; l++)
+				moved[l] = (NnWindow) {tile->windows[l].series, tile->windows[l].origin + first};
+			nn_window_gather(tile->data, moved, tile->count, tile->L, NULL,
+							 nn_state_output(state, NN_LAYER_FUTURE), NULL, NULL);
+		}
+		nn_state_forward(state);
+		block_read(tile, first);
+	}
+}
+
+void
+nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *windows, uint32_t n,
+			uint32_t horizon, double level, double *point, double *low, double *high)
+{
+	size_t		values = (size_t) horizon * forecaster->spec->ntargets;
+	bool		interval = low != NULL && nn_loss_has_interval(forecaster->spec);
+	uint32_t	width = forecaster->plan->lanes;
+
+	for (uint32_t first = 0; first < n; first += width)
+	{
+		uint32_t	count = n - first < width ? n - first : width;
+		Tile		tile = {forecaster, data, windows + first, count,
+		(count + NN_LANES - 1) / NN_LANES * NN_LANES, horizon, interval ? level : 0};
+
+		tile_forecast(&tile);
+		for (uint32_t l = 0; l < count; l++)
+		{
+			size_t		at = (first + l) * values;
+
+			nn_unscale(data, &windows[first + l], horizon, block_of(&tile, 0, l), point + at);
+			if (interval)
+				nn_unscale_interval(data, &windows[first + l], horizon, block_of(&tile, 0, l),
+									block_of(&tile, 1, l), block_of(&tile, 2, l), low + at,
+									high + at);
+			else if (low)
+				for (size_t v = 0; v < values; v++)
+					low[at + v] = high[at + v] = NAN;
+		}
+	}
+}

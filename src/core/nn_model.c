@@ -1,0 +1,268 @@
+/*
+ * nn_model.c
+ *		What a model consists of, and which numbers it may hold.
+ *
+ * The list of parts is the only place that knows which tensors a file has; the
+ * checks are the only place that knows what may be in them.  The writer runs the
+ * same checks as the reader, so that no file is written that cannot be read.
+ * Cost: one pass over all numbers.
+ */
+#include "core/nn_model_file.h"
+
+#include <math.h>
+
+const char *const nn_time_kind_words[] = {"timestamptz", "timestamp", "date", "integer", NULL};
+
+/* Arrays of NnPrep by name of their tensor, ascending. */
+static const struct
+{
+	const char *name;
+	size_t		offset;
+	bool		statics;		/* [Cs], else [ngroups][C] */
+}			prep_arrays[] = {
+	{"prep.center", offsetof(NnPrep, center), false},
+	{"prep.high", offsetof(NnPrep, high), false},
+	{"prep.low", offsetof(NnPrep, low), false},
+	{"prep.mean", offsetof(NnPrep, mean), false},
+	{"prep.scale", offsetof(NnPrep, scale), false},
+	{"prep.static_center", offsetof(NnPrep, static_center), true},
+	{"prep.static_scale", offsetof(NnPrep, static_scale), true},
+};
+
+#define NPREP_ARRAYS (sizeof(prep_arrays) / sizeof(prep_arrays[0]))
+
+/* ------------------------------------------------------------------------
+ * Parts
+ */
+
+/* Shape of one or two dimensions; dim1 0: one. */
+static void
+part_shape(const NnEnv *env, NnModelPart *part, uint32_t dim0, uint32_t dim1)
+{
+	part->tensor.dim[0] = dim0;
+	part->tensor.dim[1] = dim1;
+	part->tensor.ndim = dim1 == 0 ? 1 : 2;
+	part->count = nn_size_mul(env, dim0, dim1 == 0 ? 1 : dim1);
+}
+
+static void
+part_of_params(NnModelPart *part, const NnTensor *tensor)
+{
+	part->kind = NN_PART_PARAMS;
+	part->tensor.name = tensor->name;
+	part->tensor.dtype = NN_DTYPE_F32;
+	part->tensor.ndim = tensor->ndim;
+	for (uint32_t d = 0; d < tensor->ndim; d++)
+		part->tensor.dim[d] = tensor->dim[d];
+	part->offset = tensor->span.offset;
+	part->count = tensor->span.count;
+}
+
+/* Insertion sort by name: at most NN_MAX_TENSORS. */
+static void
+parts_sort(NnModelPart *part, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+	{
+		NnModelPart moved = part[i];
+		uint32_t	j = i;
+
+		for (; j > 0 && strcmp(part[j - 1].tensor.name, moved.tensor.name) > 0; j--)
+			part[j] = part[j - 1];
+		part[j] = moved;
+	}
+}
+
+NnModelPart *
+nn_model_parts(const NnEnv *env, const NnModel *model, const NnPlan *plan, uint32_t *nparts)
+{
+	const NnPrep *prep = model->prep;
+	NnModelPart *part = NN_NEW_ARRAY(env, NnModelPart, 1 + NPREP_ARRAYS + plan->ntensors);
+	uint32_t	n = 0;
+
+	part[n] = (NnModelPart) {NN_PART_LOG, {.name = "log.epochs", .dtype = NN_DTYPE_F64}, 0, 0};
+	part_shape(env, &part[n++], model->report.nepochs, NN_EPOCH_COLUMNS);
+	for (size_t i = 0; i < NPREP_ARRAYS; i++)
+	{
+		if (prep_arrays[i].statics && prep->Cs == 0)
+			continue;
+		part[n].kind = NN_PART_PREP;
+		part[n].tensor.name = prep_arrays[i].name;
+		part[n].tensor.dtype = NN_DTYPE_F64;
+		part[n].offset = prep_arrays[i].offset;
+		if (prep_arrays[i].statics)
+			part_shape(env, &part[n++], prep->Cs, 0);
+		else
+			part_shape(env, &part[n++], prep->ngroups, prep->C);
+	}
+	for (uint32_t i = 0; i < plan->ntensors; i++)
+		part_of_params(&part[n + i], &plan->tensor[i]);
+	parts_sort(part + n, plan->ntensors);
+	*nparts = n + plan->ntensors;
+	return part;
+}
+
+double **
+nn_part_prep(const NnModel *model, const NnModelPart *part)
+{
+	return (double **) (void *) ((char *) model->prep + part->offset);
+}
+
+/* ------------------------------------------------------------------------
+ * Checks
+ */
+
+#define model_fail(env, ...) \
+	nn_fail(env, NN_BAD_MODEL, nn_format(env, __VA_ARGS__), NULL)
+
+static void
+series_check(const NnEnv *env, const NnModel *model)
+{
+	if (!NN_CHECK(30, model->nseries >= 1))
+		model_fail(env, "invalid model: it has no series");
+	for (uint32_t s = 1; s < model->nseries; s++)
+	{
+		int			order = strcmp(model->series[s - 1], model->series[s]);
+
+		if (!NN_CHECK(31, order <= 0))
+			model_fail(env, "invalid model: series \"%.64s\" is out of order", model->series[s]);
+		if (!NN_CHECK(32, order != 0))
+			model_fail(env, "invalid model: series \"%.64s\" is there twice", model->series[s]);
+	}
+}
+
+void
+nn_model_check_sizes(const NnEnv *env, const NnModel *model)
+{
+	const NnSpec *spec = &model->spec;
+	const NnPrep *prep = model->prep;
+	const NnReport *report = &model->report;
+	uint32_t	C = spec->ntargets + spec->npast + spec->nfuture;
+	uint32_t	ngroups = spec->scale_by_series ? model->nseries : 1;
+
+	series_check(env, model);
+	if (!NN_CHECK(33, prep->ngroups == ngroups))
+		model_fail(env, "invalid model: preparation of %u groups, where the settings say %u",
+				   prep->ngroups, ngroups);
+	if (!NN_CHECK(34, prep->C == C))
+		model_fail(env, "invalid model: preparation of %u columns, where the settings say %u",
+				   prep->C, C);
+	if (!NN_CHECK(35, prep->Cs == spec->nstatic))
+		model_fail(env, "invalid model: preparation of %u static covariates, where the settings say %u",
+				   prep->Cs, spec->nstatic);
+	if (!NN_CHECK(36, report->nepochs <= spec->epochs))
+		model_fail(env, "invalid model: a log of %u epochs, where the settings say %u at most",
+				   report->nepochs, spec->epochs);
+	if (!NN_CHECK(37, report->best_epoch < report->nepochs || report->best_epoch == 0))
+		model_fail(env, "invalid model: best epoch %u of %u", report->best_epoch,
+				   report->nepochs);
+}
+
+/* The first of the tensor's parameters that is no finite float, or count. */
+static size_t
+params_first_bad(const NnEnv *env, const nn_real *x, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (i % 65536 == 0)
+			env->poll(env->host);
+		if (!isfinite((float) x[i]))
+			return i;
+	}
+	return count;
+}
+
+/* Name of the array's element, for messages. */
+static const char *
+element_name(const NnEnv *env, const char *array, size_t i)
+{
+	return nn_format(env, "element %zu of tensor \"%s\"", i + 1, array);
+}
+
+static void
+params_check(const NnEnv *env, const NnModel *model, const NnPlan *plan)
+{
+	for (uint32_t t = 0; t < plan->ntensors; t++)
+	{
+		const NnTensor *tensor = &plan->tensor[t];
+		size_t		bad = params_first_bad(env, model->params + tensor->span.offset,
+										   tensor->span.count);
+
+		if (!NN_CHECK(38, bad == tensor->span.count))
+			model_fail(env, "invalid model: %s is not a finite number",
+					   element_name(env, tensor->name, bad));
+	}
+}
+
+static void
+finite_check(const NnEnv *env, const char *name, const double *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!NN_CHECK(39, isfinite(x[i])))
+			model_fail(env, "invalid model: %s is not a finite number", element_name(env, name, i));
+}
+
+static void
+scale_check(const NnEnv *env, const char *name, const double *x, size_t n)
+{
+	finite_check(env, name, x, n);
+	for (size_t i = 0; i < n; i++)
+		if (!NN_CHECK(40, x[i] > 0))
+			model_fail(env, "invalid model: %s is %g, not a scale above 0",
+					   element_name(env, name, i), x[i]);
+}
+
+/* Infinite fences keep nothing out; NaN would. */
+static void
+fences_check(const NnEnv *env, const double *low, const double *high, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		if (!NN_CHECK(41, !isnan(low[i])))
+			model_fail(env, "invalid model: %s is not a number", element_name(env, "prep.low", i));
+		if (!NN_CHECK(42, !isnan(high[i])))
+			model_fail(env, "invalid model: %s is not a number", element_name(env, "prep.high", i));
+		if (!NN_CHECK(43, !(low[i] > high[i])))
+			model_fail(env, "invalid model: %s is %g, above %g in \"prep.high\"",
+					   element_name(env, "prep.low", i), low[i], high[i]);
+	}
+}
+
+static void
+log_check(const NnEnv *env, const NnReport *report)
+{
+	for (uint32_t i = 0; i < report->nepochs; i++)
+	{
+		const NnEpoch *epoch = &report->epoch[i];
+
+		if (!NN_CHECK(44, isfinite(epoch->loss)))
+			model_fail(env, "invalid model: the loss of epoch %u is not a finite number", i + 1);
+		if (!NN_CHECK(45, !isinf(epoch->validation_loss)))
+			model_fail(env, "invalid model: the validation loss of epoch %u is infinite", i + 1);
+		if (!NN_CHECK(46, epoch->learning_rate >= 0 && isfinite(epoch->learning_rate)))
+			model_fail(env, "invalid model: the learning rate of epoch %u is %g", i + 1,
+					   epoch->learning_rate);
+		if (!NN_CHECK(47, epoch->gradient_norm >= 0 && isfinite(epoch->gradient_norm)))
+			model_fail(env, "invalid model: the gradient norm of epoch %u is %g", i + 1,
+					   epoch->gradient_norm);
+	}
+}
+
+void
+nn_model_check_values(const NnEnv *env, const NnModel *model, const NnPlan *plan)
+{
+	const NnPrep *prep = model->prep;
+	size_t		n = (size_t) prep->ngroups * prep->C;
+
+	finite_check(env, "prep.center", prep->center, n);
+	scale_check(env, "prep.scale", prep->scale, n);
+	finite_check(env, "prep.mean", prep->mean, n);
+	fences_check(env, prep->low, prep->high, n);
+	if (prep->Cs > 0)
+	{
+		finite_check(env, "prep.static_center", prep->static_center, prep->Cs);
+		scale_check(env, "prep.static_scale", prep->static_scale, prep->Cs);
+	}
+	log_check(env, &model->report);
+	params_check(env, model, plan);
+}

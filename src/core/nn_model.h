@@ -1,0 +1,75 @@
+/*
+ * nn_model.h
+ *		A trained model as a value: what it holds, and its bytes.
+ *
+ * The bytes are one safetensors file: 8 bytes little-endian length of the
+ * header, a JSON header, then the tensors, little-endian, without gaps.
+ * "__metadata__" (string to string, as the format wants) holds
+ *	format			"lstm"
+ *	format_version	"1"
+ *	spec			nn_spec_write's object, as text
+ *	data			time kind, frequency, zone, column and series names, report: as text
+ * Tensors: the network's parameters as F32 under their plan names; preparation
+ * and the epoch log as F64 under "prep." and "log.".  Nothing in it comes from
+ * clock, host, name or owner, so equal data, options and seed give equal bytes.
+ *
+ * Reading takes hostile bytes: every length, offset, shape and number is checked
+ * before anything of its size is allocated; a failure is NN_BAD_MODEL and says
+ * what is wrong.
+ */
+#ifndef NN_MODEL_H
+#define NN_MODEL_H
+
+#include "core/nn_calendar.h"
+#include "core/nn_data.h"
+#include "core/nn_plan.h"
+
+#define NN_FORMAT_VERSION 1
+#define NN_MAX_MODEL_BYTES ((size_t) 256 * 1024 * 1024)
+
+/* One line of the training log. */
+typedef struct NnEpoch
+{
+	double		loss, validation_loss;	/* validation_loss NaN: no validation part */
+	double		learning_rate, gradient_norm;
+} NnEpoch;
+
+typedef struct NnReport
+{
+	uint32_t	nepochs;		/* epochs run */
+	uint32_t	best_epoch;		/* from 0: whose weights are kept */
+	NnEpoch    *epoch;			/* [nepochs] */
+	double		train_loss, validation_loss;	/* of the best epoch; NaN: none */
+	double		baseline_loss;	/* the same loss of the (seasonal) naive forecast; NaN: none */
+	double		mae, baseline_mae, skill;		/* on the validation rows, original units; NaN */
+	uint64_t	train_windows, validation_windows, rows;
+} NnReport;
+
+typedef struct NnModel
+{
+	NnSpec		spec;
+	NnTimeKind	time_kind;
+	NnFrequency frequency;
+	char	   *zone;			/* time zone at training, "" where none applies */
+	char	   *time_column;	/* "" in models of fit */
+	char	  **target, **past, **future, **statics;	/* column names, by the spec's counts */
+	uint32_t	nseries_columns;
+	char	  **series_column;
+	uint32_t	nseries;		/* series of the training data */
+	char	  **series;			/* [nseries] names, in memcmp order */
+	NnPrep	   *prep;
+	NnReport	report;
+	size_t		nparams;
+	nn_real    *params;			/* [nparams] in plan order */
+} NnModel;
+
+/* The bytes of model, in the arena; fails with NN_TOO_LARGE above NN_MAX_MODEL_BYTES. */
+extern uint8_t *nn_model_write(const NnEnv *env, const NnModel *model, size_t *length);
+
+/*
+ * The reverse.  Checks everything; the plan is rebuilt from the spec and every
+ * tensor must match it in name and shape.
+ */
+extern NnModel *nn_model_read(const NnEnv *env, const uint8_t *bytes, size_t length);
+
+#endif							/* NN_MODEL_H */

@@ -1,0 +1,76 @@
+/*
+ * nn_op.h
+ *		The table of operations: what a layer of a given type does.
+ *
+ * Each operation is one row.  To add one: one file, one row in nn_ops.c, one
+ * golden value; the gradient check runs over the examples of every row.
+ *
+ * forward reads the outputs of its inputs and writes its own; what backward
+ * wants, it leaves in saved.  backward reads the gradient of its output, ADDS to
+ * the gradients of its inputs (NULL from nn_op_input_gradient: not wanted) and
+ * to dparams.
+ */
+#ifndef NN_OP_H
+#define NN_OP_H
+
+#include "core/nn_state.h"
+
+typedef struct NnOp
+{
+	const char *name;			/* the layer's "type" */
+	const char *attributes;		/* keys it takes besides type, name, inputs; space-separated */
+	const char *examples;		/* JSON array of layers that the gradient check tries */
+	/* Sets out, tensors, packs and spans; in and inputs are set. Fails when they do not fit. */
+	void		(*plan) (NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec);
+	void		(*forward) (NnState *state, const NnLayer *layer);
+	void		(*backward) (NnState *state, const NnLayer *layer);
+} NnOp;
+
+extern const NnOp nn_ops[];
+extern const uint32_t nn_nops;
+
+/* Row of the op of that type, or -1. */
+extern int nn_op_find(const char *name);
+
+/* True when the op knows the attribute. */
+extern bool nn_op_takes(const NnOp *op, const char *attribute);
+
+/* Shorthands for operations. */
+extern const nn_real *nn_op_input(const NnState *state, const NnLayer *layer, uint32_t i);
+extern nn_real *nn_op_input_gradient(const NnState *state, const NnLayer *layer, uint32_t i);
+extern const nn_real *nn_op_param(const NnState *state, const NnLayer *layer, uint32_t i);
+extern nn_real *nn_op_dparam(const NnState *state, const NnLayer *layer, uint32_t i);
+extern const nn_real *nn_op_pack(const NnState *state, const NnLayer *layer, uint32_t i);
+
+/*
+ * nn_kernel.h's outer, cut into calls of a few milliseconds with a poll before
+ * each.  The cut depends on the sizes only, so sums keep their order.
+ */
+extern void nn_op_outer(NnState *state, nn_real *dw, size_t ldw,
+						const nn_real *dz, ptrdiff_t dz_stride,
+						const nn_real *x, ptrdiff_t x_stride,
+						uint32_t T, uint32_t M, uint32_t K);
+
+/* The operations' own functions, by file. */
+extern void nn_input_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec);
+extern void nn_input_forward(NnState *state, const NnLayer *layer);
+extern void nn_input_backward(NnState *state, const NnLayer *layer);
+
+#define NN_DECLARE_OP(op) \
+	extern void nn_##op##_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec); \
+	extern void nn_##op##_forward(NnState *state, const NnLayer *layer); \
+	extern void nn_##op##_backward(NnState *state, const NnLayer *layer)
+
+NN_DECLARE_OP(rnn);				/* nn_recurrent.c */
+NN_DECLARE_OP(gru);
+NN_DECLARE_OP(lstm);
+NN_DECLARE_OP(dense);			/* nn_dense.c */
+NN_DECLARE_OP(activation);		/* nn_pointwise.c */
+NN_DECLARE_OP(dropout);
+NN_DECLARE_OP(add);
+NN_DECLARE_OP(last);			/* nn_shape.c */
+NN_DECLARE_OP(flatten);
+NN_DECLARE_OP(concat);
+NN_DECLARE_OP(residual);
+
+#endif							/* NN_OP_H */

@@ -1,0 +1,446 @@
+/*
+ * nn_plan.c
+ *		Expands the layers of a spec and lays out all memory.
+ *
+ * What the user wrote is turned into plain rows of the op table: a
+ * bidirectional layer becomes two and a join, "return_sequences": false a row
+ * "last", an activation of a dense layer a row of its own; known-future and
+ * static inputs that no layer names are joined in before the last dense layer.
+ * Costs nothing worth naming; allocates the plan (about 100 kB) only.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/nn_op.h"
+#include "core/nn_plan.h"
+
+/* Where the builder stands: number of the row each spec layer ended in. */
+typedef struct Builder
+{
+	NnPlanner	planner;
+	uint32_t	end[NN_MAX_LAYERS / 2]; /* [spec layer] */
+	bool		names_future, names_static; /* some layer names that input itself */
+} Builder;
+
+static size_t
+shape_reals(const Builder *builder, NnShape shape)
+{
+	const NnEnv *env = builder->planner.env;
+	size_t		n = nn_size_mul(env, shape.T, shape.S);
+
+	return nn_size_mul(env, nn_size_mul(env, n, shape.C), builder->planner.lanes);
+}
+
+/* Adds one row of the op table; its plan function sets everything but place. */
+static uint32_t
+row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
+		const uint32_t *inputs, const NnLayerSpec *spec)
+{
+	const NnEnv *env = builder->planner.env;
+	NnPlan	   *plan = builder->planner.plan;
+	NnLayer    *layer = &plan->layer[plan->nlayers];
+
+	if (plan->nlayers == NN_MAX_LAYERS)
+		nn_fail(env, NN_TOO_LARGE,
+				nn_format(env, "the network has more than %d layers, those put in by themselves included",
+						  NN_MAX_LAYERS), "Use fewer layers.");
+	layer->op = (uint32_t) nn_op_find(type);
+	snprintf(layer->name, sizeof(layer->name), "%s", name);
+	layer->ninputs = ninputs;
+	for (uint32_t i = 0; i < ninputs; i++)
+	{
+		layer->input[i] = inputs[i];
+		layer->needs_gradient = layer->needs_gradient || plan->layer[inputs[i]].ntensors > 0 ||
+			plan->layer[inputs[i]].needs_gradient;
+	}
+	if (ninputs > 0)
+		layer->in = plan->layer[inputs[0]].out;
+	layer->first_tensor = plan->ntensors;
+	layer->first_pack = plan->npacks;
+	nn_ops[layer->op].plan(&builder->planner, layer, spec);
+	layer->ntensors = plan->ntensors - layer->first_tensor;
+	layer->npacks = plan->npacks - layer->first_pack;
+	layer->output.offset = plan->nactivations;
+	layer->output.count = shape_reals(builder, layer->out);
+	plan->nactivations = nn_size_add(env, plan->nactivations, layer->output.count);
+	return plan->nlayers++;
+}
+
+static uint32_t
+row_add_one(Builder *builder, const char *type, const char *name, uint32_t input,
+			const NnLayerSpec *spec)
+{
+	return row_add(builder, type, name, 1, &input, spec);
+}
+
+/* Name of a row put in by the builder: the layer's own and a suffix. */
+static const char *
+row_name(const Builder *builder, const NnLayerSpec *spec, const char *suffix)
+{
+	return nn_format(builder->planner.env, "%.40s%s", spec->name, suffix);
+}
+
+static void
+window_inputs_add(Builder *builder)
+{
+	static const char *const names[] = {"past", "future", "static"};
+	const NnSpec *spec = builder->planner.spec;
+	NnPlan	   *plan = builder->planner.plan;
+	NnShape		shapes[] = {
+		{spec->context, 1, nn_spec_channels(spec)},
+		{spec->horizon, 1, spec->nfuture},
+		{1, 1, spec->nstatic}
+	};
+
+	for (uint32_t i = 0; i < 3; i++)
+	{
+		plan->layer[i].out = shapes[i];	/* the op keeps it */
+		row_add(builder, "input", names[i], 0, NULL, NULL);
+	}
+}
+
+static uint32_t
+input_find(Builder *builder, uint32_t position, const char *name)
+{
+	const NnSpec *spec = builder->planner.spec;
+	const NnEnv *env = builder->planner.env;
+
+	if (strcmp(name, "past") == 0)
+		return NN_LAYER_PAST;
+	if (strcmp(name, "future") == 0 && spec->nfuture > 0)
+	{
+		builder->names_future = true;
+		return NN_LAYER_FUTURE;
+	}
+	if (strcmp(name, "static") == 0 && spec->nstatic > 0)
+	{
+		builder->names_static = true;
+		return NN_LAYER_STATIC;
+	}
+	for (uint32_t i = 0; i < position; i++)
+		if (strcmp(spec->layer[i].name, name) == 0)
+			return builder->end[i];
+	nn_fail(env, NN_BAD_VALUE,
+			nn_format(env, "layer \"%s\" names the input \"%s\", which is no earlier layer",
+					  spec->layer[position].name, name),
+			"Inputs are earlier layers, \"past\", and \"future\" or \"static\" where there are such "
+			"covariates.");
+}
+
+static bool
+type_is_recurrent(const char *type)
+{
+	return strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0;
+}
+
+/* Does the layer after position want the whole sequence? */
+static bool
+sequence_wanted(const NnSpec *spec, uint32_t position)
+{
+	for (uint32_t i = position + 1; i < spec->nlayers; i++)
+	{
+		const char *type = spec->layer[i].type;
+
+		if (type_is_recurrent(type) || strcmp(type, "flatten") == 0 || strcmp(type, "last") == 0)
+			return true;
+		if (strcmp(type, "dropout") != 0 && strcmp(type, "activation") != 0)
+			return false;
+	}
+	return false;
+}
+
+static uint32_t
+recurrent_add(Builder *builder, uint32_t position, uint32_t input)
+{
+	const NnLayerSpec *spec = &builder->planner.spec->layer[position];
+	bool		sequence = spec->return_sequences >= 0 ? spec->return_sequences :
+		sequence_wanted(builder->planner.spec, position);
+	uint32_t	ends[2],
+				ndirections = spec->bidirectional ? 2 : 1;
+
+	for (uint32_t d = 0; d < ndirections; d++)
+	{
+		builder->planner.plan->layer[builder->planner.plan->nlayers].reverse = d == 1;
+		ends[d] = row_add_one(builder, spec->type, row_name(builder, spec, d ? "_reverse" : ""),
+							  input, spec);
+	}
+	for (uint32_t d = 0; d < ndirections && !sequence; d++)
+	{
+		/* The last step of the reversed layer is the window's first. */
+		builder->planner.plan->layer[builder->planner.plan->nlayers].reverse = d == 1;
+		ends[d] = row_add_one(builder, "last",
+							  row_name(builder, spec, d ? "_reverse_last" : "_last"), ends[d], spec);
+	}
+	if (ndirections == 1)
+		return ends[0];
+	return row_add(builder, "concat", row_name(builder, spec, "_both"), 2, ends, spec);
+}
+
+/* Joins the inputs that no layer names to the last dense layer's input. */
+static uint32_t
+covariates_join(Builder *builder, uint32_t input)
+{
+	const NnSpec *spec = builder->planner.spec;
+	NnLayerSpec none;
+	uint32_t	parts[3] = {input},
+				n = 1;
+
+	memset(&none, 0, sizeof(none));
+	if (spec->nfuture > 0 && !builder->names_future)
+		parts[n++] = row_add_one(builder, "flatten", "future_flat", NN_LAYER_FUTURE, &none);
+	if (spec->nstatic > 0 && !builder->names_static)
+		parts[n++] = NN_LAYER_STATIC;
+	return n == 1 ? input : row_add(builder, "concat", "joined", n, parts, &none);
+}
+
+static uint32_t
+dense_add(Builder *builder, const NnLayerSpec *given, uint32_t input, bool is_output)
+{
+	const NnEnv *env = builder->planner.env;
+	const NnSpec *spec = builder->planner.spec;
+	const NnPlan *plan = builder->planner.plan;
+	NnLayerSpec layer = *given;
+	uint32_t	end;
+
+	if (is_output)
+	{
+		size_t		needed = nn_size_mul(env, nn_size_mul(env, spec->horizon, spec->ntargets),
+										 nn_spec_outputs(spec));
+
+		if (plan->layer[input].out.T != 1)
+			nn_fail(env, NN_BAD_VALUE,
+					nn_format(env, "layer \"%s\", the last one, gets %u steps instead of one",
+							  given->name, plan->layer[input].out.T),
+					"Put a layer of type \"last\" or \"flatten\" before it, or set "
+					"\"return_sequences\" to false.");
+		if (needed > NN_MAX_UNITS)
+			nn_fail(env, NN_TOO_LARGE,
+					nn_format(env, "%u steps x %u targets x %u outputs are more than %d values",
+							  spec->horizon, spec->ntargets, nn_spec_outputs(spec), NN_MAX_UNITS),
+					"Use a smaller horizon or fewer targets.");
+		if (layer.units != 0 && layer.units != needed)
+			nn_fail(env, NN_BAD_VALUE,
+					nn_format(env, "layer \"%s\", the last one, has %u units, but %u steps x %u targets x %u "
+							  "outputs of loss \"%s\" need %zu",
+							  given->name, layer.units, spec->horizon, spec->ntargets,
+							  nn_spec_outputs(spec), nn_loss_name(spec->loss), needed),
+					"Leave \"units\" out of the last dense layer.");
+		layer.units = (uint32_t) needed;
+		input = covariates_join(builder, input);
+	}
+	else if (layer.units == 0)
+		nn_fail(env, NN_BAD_VALUE, nn_format(env, "layer \"%s\" has no \"units\"", given->name),
+				"Only the last dense layer may leave them out.");
+	end = row_add_one(builder, "dense", given->name, input, &layer);
+	if (layer.activation != NN_LINEAR)
+		end = row_add_one(builder, "activation", row_name(builder, given, "_activation"), end,
+						  &layer);
+	return end;
+}
+
+static uint32_t
+residual_add(Builder *builder, const NnLayerSpec *spec, uint32_t input)
+{
+	uint32_t	inputs[2] = {input, NN_LAYER_PAST};
+
+	return row_add(builder, "residual", spec->name, 2, inputs, spec);
+}
+
+/* Number of the spec's layer that makes the outputs: the last but for a residual. */
+static uint32_t
+output_position(const NnSpec *spec)
+{
+	uint32_t	last = spec->nlayers - 1;
+
+	while (last > 0 && strcmp(spec->layer[last].type, "residual") == 0)
+		last--;
+	return last;
+}
+
+/* An output layer of its own, where the user's last layer is not dense. */
+static uint32_t
+output_add(Builder *builder, uint32_t input)
+{
+	NnLayerSpec dense;
+
+	memset(&dense, 0, sizeof(dense));
+	strcpy(dense.name, "output");
+	return dense_add(builder, &dense, input, true);
+}
+
+static uint32_t
+spec_layer_add(Builder *builder, uint32_t position, uint32_t previous)
+{
+	const NnSpec *spec = builder->planner.spec;
+	const NnLayerSpec *layer = &spec->layer[position];
+	uint32_t	inputs[NN_MAX_INPUTS] = {previous},
+				ninputs = layer->ninputs ? layer->ninputs : 1;
+	bool		many = strcmp(layer->type, "add") == 0 || strcmp(layer->type, "concat") == 0;
+
+	for (uint32_t i = 0; i < layer->ninputs; i++)
+		inputs[i] = input_find(builder, position, layer->input[i]);
+	if (!many && ninputs > 1)
+		nn_fail(builder->planner.env, NN_BAD_VALUE,
+				nn_format(builder->planner.env, "layer \"%s\" of type \"%s\" takes one input, not %u",
+						  layer->name, layer->type, ninputs),
+				"Join them first with a layer of type \"concat\" or \"add\".");
+	if (type_is_recurrent(layer->type))
+		return recurrent_add(builder, position, inputs[0]);
+	if (strcmp(layer->type, "dense") == 0)
+		return dense_add(builder, layer, inputs[0], position == output_position(spec));
+	if (strcmp(layer->type, "residual") == 0)
+		return residual_add(builder, layer, inputs[0]);
+	return row_add(builder, layer->type, layer->name, ninputs, inputs, layer);
+}
+
+/* Layers whose output nobody takes would be trained for nothing. */
+static void
+unused_reject(const Builder *builder)
+{
+	const NnPlan *plan = builder->planner.plan;
+	bool		used[NN_MAX_LAYERS] = {false};
+
+	for (uint32_t i = 0; i < plan->nlayers; i++)
+		for (uint32_t j = 0; j < plan->layer[i].ninputs; j++)
+			used[plan->layer[i].input[j]] = true;
+	for (uint32_t i = NN_LAYER_FIRST; i + 1 < plan->nlayers; i++)
+		if (!used[i])
+			nn_fail(builder->planner.env, NN_BAD_VALUE,
+					nn_format(builder->planner.env, "no later layer takes the output of layer \"%s\"",
+							  plan->layer[i].name),
+					"Name it among the \"inputs\" of a later layer, or leave it out.");
+}
+
+NnPlan *
+nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, uint32_t lanes)
+{
+	Builder		builder = {.planner = {env, spec, kernels, NN_NEW(env, NnPlan), lanes}};
+	NnPlan	   *plan = builder.planner.plan;
+	uint32_t	previous = NN_LAYER_PAST,
+				output = output_position(spec);
+
+	plan->lanes = lanes;
+	plan->context = spec->context;
+	plan->horizon = spec->horizon;
+	plan->ntargets = spec->ntargets;
+	plan->outputs = nn_spec_outputs(spec);
+	window_inputs_add(&builder);
+	for (uint32_t i = 0; i < spec->nlayers; i++)
+	{
+		previous = spec_layer_add(&builder, i, previous);
+		if (i == output && strcmp(spec->layer[i].type, "dense") != 0)
+			previous = output_add(&builder, previous);
+		builder.end[i] = previous;
+	}
+	unused_reject(&builder);
+	plan->output_layer = previous;
+	return plan;
+}
+
+uint32_t
+nn_planner_tensor(NnPlanner *planner, NnLayer *layer, const char *name, NnInit init,
+				  uint32_t blocks, uint32_t dim0, uint32_t dim1)
+{
+	NnPlan	   *plan = planner->plan;
+	NnTensor   *tensor = &plan->tensor[plan->ntensors];
+	size_t		length = strlen(layer->name),
+				suffix = strlen("_reverse");
+	bool		reverse = layer->reverse && length > suffix;
+
+	if (plan->ntensors == NN_MAX_TENSORS)
+		nn_fail(planner->env, NN_TOO_LARGE, "the network has too many tensors",
+				"Use fewer layers.");
+	/* As in PyTorch: the reversed direction's tensors belong to the same layer. */
+	snprintf(tensor->name, sizeof(tensor->name), "%.*s.%s%s",
+			 (int) (reverse ? length - suffix : length), layer->name, name,
+			 reverse ? "_reverse" : "");
+	tensor->ndim = dim1 ? 2 : 1;
+	tensor->dim[0] = dim0;
+	tensor->dim[1] = dim1;
+	tensor->blocks = blocks;
+	tensor->init = init;
+	tensor->decay = init == NN_INIT_GLOROT || init == NN_INIT_ORTHOGONAL;
+	tensor->span.offset = plan->nparams;
+	tensor->span.count = nn_size_mul(planner->env, dim0, dim1 ? dim1 : 1);
+	plan->nparams = nn_size_add(planner->env, plan->nparams, tensor->span.count);
+	return plan->ntensors++;
+}
+
+static void
+pack_add(NnPlanner *planner, const NnPack *pack)
+{
+	NnPlan	   *plan = planner->plan;
+	size_t		size = planner->kernels->packed_size(pack->M, pack->K);
+
+	if (plan->npacks == NN_MAX_PACKS)
+		nn_fail(planner->env, NN_TOO_LARGE, "the network has too many weight matrices",
+				"Use fewer layers.");
+	plan->pack[plan->npacks] = *pack;
+	plan->pack[plan->npacks++].offset = plan->npacked;
+	/* Each pack starts on a cache line. */
+	size = nn_size_add(planner->env, size, NN_LANES - 1) / NN_LANES * NN_LANES;
+	plan->npacked = nn_size_add(planner->env, plan->npacked, size);
+}
+
+void
+nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose)
+{
+	const NnTensor *t = &planner->plan->tensor[tensor];
+	NnPack		pack = {tensor, t->dim[0], t->dim[1], t->dim[1], 1, 0, false, false};
+
+	pack_add(planner, &pack);
+	if (!transpose)
+		return;
+	pack = (NnPack) {tensor, t->dim[1], t->dim[0], 1, t->dim[1], 0, true, !layer->needs_gradient};
+	pack_add(planner, &pack);
+}
+
+void
+nn_planner_saved(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane)
+{
+	layer->saved.offset = planner->plan->nsaved;
+	layer->saved.count = nn_size_mul(planner->env, reals_per_lane, planner->lanes);
+	planner->plan->nsaved = nn_size_add(planner->env, planner->plan->nsaved, layer->saved.count);
+}
+
+void
+nn_planner_scratch(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane)
+{
+	layer->scratch.offset = 0;
+	layer->scratch.count = nn_size_mul(planner->env, reals_per_lane, planner->lanes);
+	if (layer->scratch.count > planner->plan->nscratch)
+		planner->plan->nscratch = layer->scratch.count;
+}
+
+size_t
+nn_plan_memory(const NnEnv *env, const NnPlan *plan, bool training)
+{
+	size_t		reals = nn_size_add(env, plan->npacked, plan->nscratch);
+
+	reals = nn_size_add(env, reals, plan->nactivations);
+	reals = nn_size_add(env, reals, plan->nsaved);
+	if (training)
+	{
+		reals = nn_size_add(env, reals, plan->nactivations);
+		reals = nn_size_add(env, reals, plan->nparams);
+	}
+	return nn_size_mul(env, reals, sizeof(nn_real));
+}
+
+int
+nn_plan_tensor(const NnPlan *plan, const char *name)
+{
+	for (uint32_t i = 0; i < plan->ntensors; i++)
+		if (strcmp(plan->tensor[i].name, name) == 0)
+			return (int) i;
+	return -1;
+}
+
+int
+nn_plan_layer(const NnPlan *plan, const char *name)
+{
+	for (uint32_t i = 0; i < plan->nlayers; i++)
+		if (strcmp(plan->layer[i].name, name) == 0)
+			return (int) i;
+	return -1;
+}

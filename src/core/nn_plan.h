@@ -1,0 +1,139 @@
+/*
+ * nn_plan.h
+ *		From a spec to a list of layers with every size and offset fixed.
+ *
+ * A plan is plain data without pointers: it can be copied to shared memory in
+ * one memcpy.  A layer names only earlier layers, so the list is the tape:
+ * forward runs up, backward runs down.  Slabs are arrays of nn_real; a span is
+ * an offset and a count in reals.  Spans of activations are given for one lane
+ * group set of plan->lanes lanes (the widest tile).
+ */
+#ifndef NN_PLAN_H
+#define NN_PLAN_H
+
+#include "core/nn_spec.h"
+
+#define NN_MAX_TENSORS	256
+#define NN_MAX_PACKS	256
+
+/* Numbers of the layers that bring in the window. */
+#define NN_LAYER_PAST	0
+#define NN_LAYER_FUTURE	1
+#define NN_LAYER_STATIC	2
+#define NN_LAYER_FIRST	3
+
+typedef struct NnShape
+{
+	uint32_t	T, S, C;		/* time, sites, channels; lanes come last in memory */
+} NnShape;
+
+typedef struct NnSpan
+{
+	size_t		offset, count;
+} NnSpan;
+
+typedef enum NnInit
+{
+	NN_INIT_ZEROS,
+	NN_INIT_GLOROT,				/* uniform +- sqrt(6 / (fan_in + fan_out)) per gate block */
+	NN_INIT_ORTHOGONAL,			/* orthogonal rows or columns per gate block (Saxe et al. 2014) */
+	NN_INIT_FORGET				/* zeros; ones in the second gate block (Jozefowicz et al. 2015) */
+} NnInit;
+
+typedef struct NnTensor
+{
+	char		name[NN_MAX_NAME];	/* "<layer>.<PyTorch's name>" */
+	uint32_t	ndim, dim[4];
+	uint32_t	blocks;			/* gate blocks stacked in dimension 0 */
+	NnInit		init;
+	bool		decay;			/* L1, L2 and weight decay apply (weights, not biases) */
+	NnSpan		span;			/* in the parameter slab */
+} NnTensor;
+
+/* A matrix product's weights, laid out for the kernel; refreshed after each step. */
+typedef struct NnPack
+{
+	uint32_t	tensor;
+	uint32_t	M, K;
+	size_t		rs, cs;			/* strides of the tensor as nn_kernel.h's pack takes them */
+	size_t		offset;			/* in the packed slab */
+	bool		backward;		/* the transpose: only needed for training */
+	bool		explain;		/* ... and only for gradients of the window itself */
+} NnPack;
+
+typedef struct NnLayer
+{
+	uint32_t	op;				/* row of nn_ops */
+	char		name[NN_MAX_NAME];
+	uint32_t	ninputs, input[NN_MAX_INPUTS];
+	NnShape		in, out;		/* of the first input, of the output */
+	NnActivation activation, recurrent_activation;
+	bool		peephole, reverse;
+	nn_real		dropout, recurrent_dropout;
+	uint32_t	outputs, locations;	/* residual: raw outputs per value, and how many are shifted */
+	uint32_t	first_tensor, ntensors, first_pack, npacks;
+	bool		needs_gradient; /* something below it has parameters: backward goes on */
+	NnSpan		output;			/* in the activation slab; its gradient in the gradient slab */
+	NnSpan		saved;			/* forward leaves it for backward */
+	NnSpan		scratch;		/* in the shared scratch slab: only within one call */
+} NnLayer;
+
+typedef struct NnPlan
+{
+	uint32_t	nlayers, ntensors, npacks;
+	uint32_t	lanes;			/* of the widest tile */
+	uint32_t	context, horizon, ntargets, outputs;	/* outputs: raw per value */
+	uint32_t	output_layer;	/* [1][S][horizon * ntargets * outputs] */
+	size_t		nparams;
+	size_t		nactivations, nsaved, nscratch, npacked;	/* reals of each slab */
+	NnLayer		layer[NN_MAX_LAYERS];
+	NnTensor	tensor[NN_MAX_TENSORS];
+	NnPack		pack[NN_MAX_PACKS];
+} NnPlan;
+
+/*
+ * Lays out the network of spec for tiles of up to lanes lanes.  Fails with
+ * NN_BAD_VALUE (a layer that does not fit, a last layer of the wrong size)
+ * or NN_TOO_LARGE; allocates only the plan.
+ */
+extern NnPlan *nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
+							 uint32_t lanes);
+
+/* Bytes of a state for this plan (training or forecasting), to be held against a limit. */
+extern size_t nn_plan_memory(const NnEnv *env, const NnPlan *plan, bool training);
+
+/* Initial parameters, a function of seed and tensor number only.  params [nparams]. */
+extern void nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *params);
+
+/* Number of the tensor or layer of that name, or -1. */
+extern int nn_plan_tensor(const NnPlan *plan, const char *name);
+extern int nn_plan_layer(const NnPlan *plan, const char *name);
+
+/* ------------------------------------------------------------------------
+ * For the operations' plan functions.
+ */
+typedef struct NnPlanner
+{
+	const NnEnv *env;
+	const NnSpec *spec;
+	const NnKernels *kernels;
+	NnPlan	   *plan;
+	size_t		lanes;
+} NnPlanner;
+
+/* Adds a tensor to layer (its blocks stacked in dimension 0); returns its number. */
+extern uint32_t nn_planner_tensor(NnPlanner *planner, NnLayer *layer, const char *name,
+								  NnInit init, uint32_t blocks, uint32_t dim0, uint32_t dim1);
+
+/*
+ * Asks for the packed form of a [M][K] tensor (dim0 = M) and, if the layer must
+ * pass gradients to that product's input, for that of its transpose.  Packs are
+ * numbered in order of asking; the transpose follows its matrix.
+ */
+extern void nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose);
+
+/* Reals per lane that forward must leave for backward / that one call needs. */
+extern void nn_planner_saved(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
+extern void nn_planner_scratch(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
+
+#endif							/* NN_PLAN_H */

@@ -1,0 +1,221 @@
+/*
+ * nn_shape.c
+ *		Operations that move numbers: last, flatten, concat, residual.
+ *
+ * All are copies of whole rows of lanes; none has parameters.
+ */
+#include <string.h>
+
+#include "core/nn_op.h"
+
+/*
+ * last: [T][S][C] -> [1][S][C], the final step of the walk: the last, or for a
+ * reversed layer the first.
+ */
+void
+nn_last_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
+{
+	(void) planner;
+	(void) spec;
+	layer->out = (NnShape) {1, layer->in.S, layer->in.C};
+}
+
+static size_t
+last_offset(const NnState *state, const NnLayer *layer)
+{
+	return layer->reverse ? 0 :
+		(size_t) (layer->in.T - 1) * layer->in.S * layer->in.C * state->L;
+}
+
+void
+nn_last_forward(NnState *state, const NnLayer *layer)
+{
+	memcpy(state->activations + layer->output.offset,
+		   nn_op_input(state, layer, 0) + last_offset(state, layer),
+		   sizeof(nn_real) * layer->in.S * layer->in.C * state->L);
+}
+
+void
+nn_last_backward(NnState *state, const NnLayer *layer)
+{
+	nn_real    *dx = nn_op_input_gradient(state, layer, 0);
+
+	if (dx)						/* y = x(last) */
+		state->kernels->axpy(dx + last_offset(state, layer), 1,
+							 state->gradients + layer->output.offset,
+							 (size_t) layer->in.S * layer->in.C * state->L);
+}
+
+/* flatten: [T][S][C] -> [1][S][T*C], channel t * C + c. */
+void
+nn_flatten_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
+{
+	size_t		channels = nn_size_mul(planner->env, layer->in.T, layer->in.C);
+
+	if (channels > UINT32_MAX / NN_MAX_LANES)
+		nn_fail(planner->env, NN_TOO_LARGE,
+				nn_format(planner->env, "layer \"%s\" would have %zu channels", spec->name, channels),
+				"Use a smaller context.");
+	layer->out = (NnShape) {1, layer->in.S, (uint32_t) channels};
+}
+
+void
+nn_flatten_forward(NnState *state, const NnLayer *layer)
+{
+	const nn_real *x = nn_op_input(state, layer, 0);
+	nn_real    *y = state->activations + layer->output.offset;
+	size_t		n = (size_t) layer->in.C * state->L;
+
+	for (uint32_t t = 0; t < layer->in.T; t++)
+		for (uint32_t s = 0; s < layer->in.S; s++)
+			memcpy(y + ((size_t) s * layer->in.T + t) * n,
+				   x + ((size_t) t * layer->in.S + s) * n, n * sizeof(nn_real));
+}
+
+void
+nn_flatten_backward(NnState *state, const NnLayer *layer)
+{
+	const nn_real *dy = state->gradients + layer->output.offset;
+	nn_real    *dx = nn_op_input_gradient(state, layer, 0);
+	size_t		n = (size_t) layer->in.C * state->L;
+
+	for (uint32_t t = 0; dx && t < layer->in.T; t++)
+		for (uint32_t s = 0; s < layer->in.S; s++)	/* y(s, t) = x(t, s) */
+			state->kernels->axpy(dx + ((size_t) t * layer->in.S + s) * n, 1,
+								 dy + ((size_t) s * layer->in.T + t) * n, n);
+}
+
+/* concat: channels of all inputs one after the other, at every step and site. */
+void
+nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
+{
+	const NnEnv *env = planner->env;
+	size_t		channels = 0;
+
+	for (uint32_t i = 0; i < layer->ninputs; i++)
+	{
+		NnShape		other = planner->plan->layer[layer->input[i]].out;
+
+		if (other.T != layer->in.T || other.S != layer->in.S)
+			nn_fail(env, NN_BAD_VALUE,
+					nn_format(env, "layer \"%s\" cannot join %u steps with %u steps",
+							  spec->name[0] ? spec->name : layer->name, other.T, layer->in.T),
+					"Put a layer of type \"last\" or \"flatten\" before the longer one.");
+		channels = nn_size_add(env, channels, other.C);
+	}
+	if (channels > UINT32_MAX / NN_MAX_LANES)
+		nn_fail(env, NN_TOO_LARGE, nn_format(env, "layer \"%s\" would have %zu channels",
+											 layer->name, channels), NULL);
+	layer->out = (NnShape) {layer->in.T, layer->in.S, (uint32_t) channels};
+}
+
+void
+nn_concat_forward(NnState *state, const NnLayer *layer)
+{
+	nn_real    *y = state->activations + layer->output.offset;
+
+	for (size_t row = 0; row < (size_t) layer->in.T * layer->in.S; row++)
+		for (uint32_t i = 0; i < layer->ninputs; i++)
+		{
+			size_t		n = (size_t) state->plan->layer[layer->input[i]].out.C * state->L;
+
+			memcpy(y, nn_op_input(state, layer, i) + row * n, n * sizeof(nn_real));
+			y += n;
+		}
+}
+
+void
+nn_concat_backward(NnState *state, const NnLayer *layer)
+{
+	const nn_real *dy = state->gradients + layer->output.offset;
+
+	for (size_t row = 0; row < (size_t) layer->in.T * layer->in.S; row++)
+		for (uint32_t i = 0; i < layer->ninputs; i++)
+		{
+			size_t		n = (size_t) state->plan->layer[layer->input[i]].out.C * state->L;
+			nn_real    *dx = nn_op_input_gradient(state, layer, i);
+
+			if (dx)				/* y = (x_1, x_2, ...) */
+				state->kernels->axpy(dx + row * n, 1, dy, n);
+			dy += n;
+		}
+}
+
+/*
+ * residual: adds the last values of the targets in the window to every step's
+ * forecast, so that the network learns changes from the last value on.  Raw
+ * outputs that are locations (the forecast, the mean, every quantile) are
+ * shifted, those that are widths are not.  Inputs: outputs [1][S][V * P], past.
+ */
+void
+nn_residual_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
+{
+	const NnSpec *s = planner->spec;
+	size_t		needed = (size_t) s->horizon * s->ntargets * nn_spec_outputs(s);
+
+	if (layer->in.T != 1 || layer->in.C != needed)
+		nn_fail(planner->env, NN_BAD_VALUE,
+				nn_format(planner->env, "layer \"%s\" of type \"residual\" must follow the output layer",
+						  spec->name),
+				"Put it last, after the last dense layer.");
+	layer->out = layer->in;
+	layer->outputs = nn_spec_outputs(s);
+	layer->locations = s->loss == NN_LOSS_QUANTILE ? layer->outputs : 1;
+}
+
+/* Number of the target channel that raw output i is shifted by, or -1. */
+static int
+residual_channel(const NnPlan *plan, const NnLayer *layer, uint32_t i)
+{
+	if (i % layer->outputs >= layer->locations)
+		return -1;
+	return (int) (i / layer->outputs % plan->ntargets);
+}
+
+/* Row of channel c at the window's last step: within [T][S][C][L], site s. */
+static size_t
+residual_row(const NnState *state, const NnLayer *layer, uint32_t s, int c)
+{
+	NnShape		past = state->plan->layer[layer->input[1]].out;
+
+	return (((size_t) (past.T - 1) * past.S + s) * past.C + (size_t) c) * state->L;
+}
+
+void
+nn_residual_forward(NnState *state, const NnLayer *layer)
+{
+	const nn_real *past = nn_op_input(state, layer, 1);
+	nn_real    *y = state->activations + layer->output.offset;
+	uint32_t	L = state->L;
+
+	memcpy(y, nn_op_input(state, layer, 0),
+		   sizeof(nn_real) * layer->in.S * layer->in.C * L);
+	for (uint32_t s = 0; s < layer->in.S; s++)
+		for (uint32_t i = 0; i < layer->in.C; i++, y += L)
+		{
+			int			c = residual_channel(state->plan, layer, i);
+
+			if (c >= 0)
+				state->kernels->axpy(y, 1, past + residual_row(state, layer, s, c), L);
+		}
+}
+
+void
+nn_residual_backward(NnState *state, const NnLayer *layer)
+{
+	const nn_real *dy = state->gradients + layer->output.offset;
+	nn_real    *dx = nn_op_input_gradient(state, layer, 0),
+			   *dpast = nn_op_input_gradient(state, layer, 1);
+	uint32_t	L = state->L;
+
+	if (dx)						/* y = x + ... */
+		state->kernels->axpy(dx, 1, dy, (size_t) layer->in.S * layer->in.C * L);
+	for (uint32_t s = 0; dpast && s < layer->in.S; s++)
+		for (uint32_t i = 0; i < layer->in.C; i++, dy += L)
+		{
+			int			c = residual_channel(state->plan, layer, i);
+
+			if (c >= 0)			/* y = ... + past(T - 1, c) */
+				state->kernels->axpy(dpast + residual_row(state, layer, s, c), 1, dy, L);
+		}
+}

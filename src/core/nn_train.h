@@ -1,0 +1,68 @@
+/*
+ * nn_train.h
+ *		Fitting the parameters: epochs, batches, validation, early stopping.
+ *
+ * Back-propagation through the whole window.  Each batch is cut into tiles of
+ * lanes; every tile's gradient is computed from zero and the sums run in tile
+ * order, so the result does not depend on who computed which tile.  All memory
+ * is taken by nn_trainer_create; an epoch allocates nothing.
+ */
+#ifndef NN_TRAIN_H
+#define NN_TRAIN_H
+
+#include "core/nn_data.h"
+#include "core/nn_model.h"
+#include "core/nn_optim.h"
+#include "core/nn_state.h"
+
+typedef struct NnTrainer
+{
+	const NnEnv *env;
+	const NnSpec *spec;
+	const NnPlan *plan;
+	const NnData *data;
+	const NnKernels *kernels;
+	const NnWindow *train, *validation;
+	uint32_t	ntrain, nvalidation;
+	nn_real    *params;			/* [nparams] current */
+	nn_real    *best;			/* [nparams] of the best epoch; NULL without early stopping */
+	nn_real    *gradient;		/* [nparams] of the batch */
+	nn_real    *target;			/* [horizon * ntargets][lanes] of the tile */
+	uint32_t   *order;			/* [ntrain] order of the epoch */
+	NnWindow   *batch;			/* [batch_size] windows of the batch */
+	NnState    *state;
+	NnOptim    *optim;
+	NnReport	report;
+	/* Called after each epoch (from 0); may be NULL. */
+	void		(*on_epoch) (void *host, const struct NnTrainer *trainer, uint32_t epoch);
+	void	   *host;
+} NnTrainer;
+
+/* Bytes that nn_trainer_create and its run take; fails when that overflows. */
+extern size_t nn_trainer_memory(const NnEnv *env, const NnSpec *spec, const NnPlan *plan,
+								uint32_t ntrain);
+
+/*
+ * Takes all memory, after holding it against env->max_memory (NN_NO_MEMORY with
+ * the number), and draws the initial parameters from spec->seed.
+ */
+extern NnTrainer *nn_trainer_create(const NnEnv *env, const NnSpec *spec, const NnPlan *plan,
+									const NnKernels *kernels, const NnData *data,
+									const NnWindow *train, uint32_t ntrain,
+									const NnWindow *validation, uint32_t nvalidation);
+
+/*
+ * Runs the epochs.  With patience > 0 the weights of the epoch with the least
+ * validation loss (training loss without a validation part) end up in params.
+ * Fails with NN_DIVERGED when a loss leaves the finite numbers.
+ */
+extern void nn_trainer_run(NnTrainer *trainer);
+
+/* Mean loss of windows under the current parameters, dropout off; NaN when none. */
+extern double nn_trainer_loss(NnTrainer *trainer, const NnWindow *windows, uint32_t n);
+
+/* One optimiser step on n windows of trainer->batch; returns the sum of losses. */
+extern double nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate,
+							  uint64_t *known, double *norm);
+
+#endif							/* NN_TRAIN_H */

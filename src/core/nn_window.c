@@ -1,0 +1,213 @@
+/*
+ * nn_window.c
+ *		Copies windows out of the prepared rows into the lanes of a tile.
+ *
+ * Called for each tile of each step, so it does nothing but move numbers: time
+ * outside, channels inside, lanes innermost, so that the lines of a tile are
+ * written once and in order while at most NN_MAX_LANES streams of rows are read.
+ *
+ * The one thing it knows beyond that: under "linear" a row whose gap was still
+ * open at the origin holds a value that looks ahead.  Such lanes are found by one
+ * look at the origin's row and put back to the last value known then.
+ */
+#include "core/nn_data.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/*
+ * out[steps][width][L] from src[lane][steps][stride], the first width numbers of
+ * each row; lanes n..L-1 get pad.
+ */
+static void
+lanes_copy(nn_real *out, const nn_real *const *src, uint32_t n, uint32_t L, uint32_t steps,
+		   uint32_t width, uint32_t stride, nn_real pad)
+{
+	for (uint32_t t = 0; t < steps; t++)
+	{
+		for (uint32_t c = 0; c < width; c++)
+		{
+			size_t		at = (size_t) t * stride + c;
+
+			for (uint32_t lane = 0; lane < n; lane++)
+				out[lane] = src[lane][at];
+			for (uint32_t lane = n; lane < L; lane++)
+				out[lane] = pad;
+			out += L;
+		}
+	}
+}
+
+/* Steps from..steps-1 of one lane of out[steps][width][L] become pad. */
+static void
+lane_pad(nn_real *out, uint32_t lane, uint32_t L, uint32_t from, uint32_t steps,
+		 uint32_t width, nn_real pad)
+{
+	for (size_t i = (size_t) from * width; i < (size_t) steps * width; i++)
+		out[i * L + lane] = pad;
+}
+
+/*
+ * Channel c of one lane, rows gap..origin: the value of row gap - 1, the last that
+ * was known.  lane points at [context][C][L] plus the lane.
+ */
+static void
+gap_flatten(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap, uint32_t L,
+			nn_real *lane)
+{
+	uint32_t	begin = window->origin + 1 - data->spec->context;
+	nn_real		last = data->x[((size_t) gap - 1) * data->C + c];
+
+	for (uint32_t row = gap > begin ? gap : begin; row <= window->origin; row++)
+		lane[((size_t) (row - begin) * data->C + c) * L] = last;
+}
+
+/*
+ * The same for a differenced target: the level stays that of row gap - 1, which
+ * makes the differences.  Rows with nothing to be differenced against keep theirs.
+ */
+static void
+gap_flatten_difference(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap,
+					   uint32_t L, nn_real *lane)
+{
+#ifdef NN_DOUBLE
+	const double limit = DBL_MAX;
+#else
+	const double limit = FLT_MAX;
+#endif
+	const NnPrep *prep = data->prep;
+	uint32_t	ntargets = data->spec->ntargets,
+				lag = data->spec->difference,
+				begin = window->origin + 1 - data->spec->context;
+	size_t		at = (size_t) data->group[window->series] * prep->C + c;
+	uint64_t	start = (uint64_t) data->start[(size_t) window->series * data->series->C + c] + lag;
+	double		last = data->level[((size_t) gap - 1) * ntargets + c];
+
+	for (uint32_t row = gap > begin ? gap : begin; row <= window->origin; row++)
+	{
+		double		before = last,
+					scaled;
+
+		if (row < start)
+			continue;
+		if (row - lag < gap)
+			before = data->level[((size_t) row - lag) * ntargets + c];
+		scaled = (last - before - prep->center[at]) / prep->scale[at];
+		scaled = fmax(-limit, fmin(limit, scaled));
+		lane[((size_t) (row - begin) * data->C + c) * L] = (nn_real) scaled;
+	}
+}
+
+/* Takes back what "linear" could not yet know at the origin of one lane. */
+static void
+lane_look_back(const NnData *data, const NnWindow *window, uint32_t L, nn_real *lane)
+{
+	uint32_t	C = data->series->C;
+	const uint8_t *known = data->known + (size_t) window->origin * C;
+
+	if (memchr(known, 0, C) == NULL)
+		return;
+	for (uint32_t c = 0; c < C; c++)
+	{
+		uint32_t	gap = nn_data_gap(data, window->series, window->origin, c);
+
+		if (gap == 0)
+			continue;
+		if (c < data->spec->ntargets && data->spec->difference > 0)
+			gap_flatten_difference(data, window, c, gap, L, lane);
+		else
+			gap_flatten(data, window, c, gap, L, lane);
+	}
+}
+
+/* past [context][C][L] */
+static void
+past_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L, nn_real *past)
+{
+	const nn_real *src[NN_MAX_LANES] = {NULL};
+	uint32_t	context = data->spec->context;
+
+	for (uint32_t lane = 0; lane < n; lane++)
+		src[lane] = data->x + ((size_t) windows[lane].origin + 1 - context) * data->C;
+	lanes_copy(past, src, n, L, context, data->C, data->C, NN_R(0.0));
+	if (data->gap == NULL)
+		return;
+	for (uint32_t lane = 0; lane < n; lane++)
+		lane_look_back(data, &windows[lane], L, past + lane);
+}
+
+/* Rows of the horizon that lie within the window's series. */
+static uint32_t
+horizon_rows(const NnData *data, const NnWindow *window)
+{
+	uint32_t	rows = data->series->first[window->series + 1] - window->origin - 1;
+
+	return rows < data->spec->horizon ? rows : data->spec->horizon;
+}
+
+/*
+ * out [horizon][width][L] from the rows after each origin of from[rows][stride].
+ * Lanes whose series ends within the horizon get pad there.
+ */
+static void
+horizon_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L,
+			   const nn_real *from, uint32_t width, uint32_t stride, nn_real pad, nn_real *out)
+{
+	const nn_real *src[NN_MAX_LANES] = {NULL};
+	uint32_t	horizon = data->spec->horizon,
+				shortest = horizon;
+
+	for (uint32_t lane = 0; lane < n; lane++)
+	{
+		uint32_t	rows = horizon_rows(data, &windows[lane]);
+
+		src[lane] = (rows > 0) ? from + ((size_t) windows[lane].origin + 1) * stride : from;
+		shortest = rows < shortest ? rows : shortest;
+	}
+	lanes_copy(out, src, n, L, shortest, width, stride, pad);
+	if (shortest == horizon)
+		return;
+
+	/* The steps that not all lanes have, lane by lane. */
+	for (uint32_t lane = 0; lane < L; lane++)
+	{
+		uint32_t	rows = lane < n ? horizon_rows(data, &windows[lane]) : shortest;
+
+		for (uint32_t t = shortest; t < rows; t++)
+			for (uint32_t c = 0; c < width; c++)
+				out[((size_t) t * width + c) * L + lane] = src[lane][(size_t) t * stride + c];
+		lane_pad(out, lane, L, rows, horizon, width, pad);
+	}
+}
+
+/* statics [nstatic][L] */
+static void
+statics_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L,
+			   nn_real *statics)
+{
+	const nn_real *src[NN_MAX_LANES] = {NULL};
+	uint32_t	Cs = data->series->Cs;
+
+	for (uint32_t lane = 0; lane < n; lane++)
+		src[lane] = data->statics + (size_t) windows[lane].series * Cs;
+	lanes_copy(statics, src, n, L, 1, Cs, Cs, NN_R(0.0));
+}
+
+void
+nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L,
+				 nn_real *past, nn_real *future, nn_real *statics, nn_real *target)
+{
+	const NnSpec *spec = data->spec;
+
+	if (past != NULL)
+		past_gather(data, windows, n, L, past);
+	if (future != NULL && spec->nfuture > 0)
+		horizon_gather(data, windows, n, L, data->x + spec->ntargets + spec->npast,
+					   spec->nfuture, data->C, NN_R(0.0), future);
+	if (statics != NULL && data->series->Cs > 0)
+		statics_gather(data, windows, n, L, statics);
+	if (target != NULL)
+		horizon_gather(data, windows, n, L, data->y, spec->ntargets, spec->ntargets,
+					   (nn_real) NAN, target);
+}

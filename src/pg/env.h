@@ -1,0 +1,35 @@
+/*
+ * env.h
+ *		The server as the host of the numerical core, and the settings.
+ *
+ * env_create binds a memory context: all that the core allocates lives there and
+ * dies with it.  A failure of the core becomes ereport(ERROR) with the SQLSTATE
+ * of its code; polling is CHECK_FOR_INTERRUPTS.  compute_begin flushes denormals
+ * for the time of a computation; compute_end must be called on every way out
+ * (PG_FINALLY).
+ */
+#ifndef LSTM_ENV_H
+#define LSTM_ENV_H
+
+#include "postgres.h"
+
+#include "core/nn_env.h"
+#include "core/nn_kernel.h"
+
+/* GUCs, in lstm.c */
+extern int	lstm_max_memory_kb;		/* lstm.max_memory, default 1GB, GUC_UNIT_KB */
+extern int	lstm_progress;			/* lstm.progress: epochs between NOTICEs, 0: none */
+extern char *lstm_kernels;			/* lstm.kernels: auto, generic, avx2, avx512 */
+
+extern NnEnv *env_create(MemoryContext context);
+
+/* The kernels that lstm.kernels names. */
+extern const NnKernels *env_kernels(void);
+
+/* int core code -> SQLSTATE */
+extern int	env_sqlstate(NnCode code);
+
+extern uint32 compute_begin(void);
+extern void compute_end(uint32 control);
+
+#endif							/* LSTM_ENV_H */

@@ -1,0 +1,187 @@
+/*
+ * hindcast.c
+ *		lstm.hindcast: what the model would have said, beside what came.
+ *
+ * Also the walk over origins that evaluate uses.  A forecast never sees a row
+ * after its origin, save for known-future covariates; the preparation is the
+ * model's, fitted when it was trained.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/nn_tile.h"
+#include "pg/env.h"
+#include "pg/origins.h"
+
+PG_FUNCTION_INFO_V1(lstm_hindcast);
+
+enum
+{
+	ARG_MODEL, ARG_SOURCE, ARG_HORIZON, ARG_STRIDE, ARG_LEVEL, ARG_VERSION
+};
+
+#define RESULT_COLUMNS 10
+
+/* What the walk needs, taken once. */
+typedef struct Walk
+{
+	Origins    *origins;
+	NnForecaster *forecaster;
+	uint32		lanes, count;
+	NnWindow	windows[NN_TILE_LANES];
+	double	   *point, *low, *high; /* [lanes][horizon][ntargets] */
+	uint64		total;
+} Walk;
+
+static void
+walk_flush(Walk *walk)
+{
+	Origins    *origins = walk->origins;
+	size_t		values = (size_t) origins->horizon * origins->run->model->spec.ntargets;
+
+	if (walk->count == 0)
+		return;
+	model_run_forecast(walk->forecaster, origins->run->prepared, walk->windows, walk->count,
+					   origins->horizon, origins->level, walk->point, walk->low, walk->high);
+	for (uint32 i = 0; i < walk->count; i++)
+		origins->put(origins->host, &walk->windows[i], walk->point + i * values,
+					 walk->low + i * values, walk->high + i * values);
+	walk->total += walk->count;
+	walk->count = 0;
+}
+
+static void
+walk_series(Walk *walk, uint32 s)
+{
+	const ModelRun *run = walk->origins->run;
+	const NnSeries *series = &run->data->series;
+	uint32		needed = run->model->spec.context + run->model->spec.difference,
+				after = run->roles.nfuture > 0 ? walk->origins->horizon : 1,
+				history = series->history[s];
+
+	for (uint64 row = needed; row + after <= history; row += walk->origins->stride)
+	{
+		NnWindow   *window = &walk->windows[walk->count];
+
+		*window = (NnWindow) {s, series->first[s] + (uint32) row - 1};
+		model_run_future_check(run, window, run->roles.nfuture > 0 ? walk->origins->horizon : 0);
+		if (++walk->count == walk->lanes)
+			walk_flush(walk);
+	}
+}
+
+uint64
+origins_forecast(Origins *origins)
+{
+	ModelRun   *run = origins->run;
+	const NnSpec *spec = &run->model->spec;
+	Walk		walk = {.origins = origins, .lanes = NN_TILE_LANES};
+	size_t		values = nn_size_mul(run->env, (size_t) origins->horizon * spec->ntargets,
+									 walk.lanes);
+
+	walk.point = NN_NEW_ARRAY(run->env, double, values);
+	walk.low = NN_NEW_ARRAY(run->env, double, values);
+	walk.high = NN_NEW_ARRAY(run->env, double, values);
+	walk.forecaster = nn_forecaster_create(run->env, spec, env_kernels(), run->model->params,
+										   walk.lanes, origins->horizon);
+	for (uint32 s = 0; s < run->data->series.nseries; s++)
+		walk_series(&walk, s);
+	walk_flush(&walk);
+	if (walk.total == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the source has no row with %u rows before it and %u after it",
+						spec->context + spec->difference - 1,
+						run->roles.nfuture > 0 ? origins->horizon : 1),
+				 errhint("Give more rows: model \"%s\" looks back on %u.", run->row->name,
+						 spec->context + spec->difference)));
+	return walk.total;
+}
+
+double
+origin_actual(const ModelRun *run, const NnWindow *window, uint32 h, uint32 k)
+{
+	const NnSeries *series = &run->data->series;
+	uint64		row = (uint64) window->origin + 1 + h;
+
+	if (row >= (uint64) series->first[window->series] + series->history[window->series])
+		return NAN;
+	return series->value[row * series->C + k];
+}
+
+/* ------------------------------------------------------------------------
+ * The SQL function
+ */
+
+typedef struct Hindcast
+{
+	const Origins *origins;
+	ReturnSetInfo *rsinfo;
+} Hindcast;
+
+static void
+float_or_null(double value, Datum *datum, bool *isnull)
+{
+	*isnull = isnan(value);
+	*datum = Float8GetDatum(value);
+}
+
+static void
+hindcast_put(void *host, const NnWindow *window, const double *point, const double *low,
+			 const double *high)
+{
+	Hindcast   *hindcast = host;
+	const ModelRun *run = hindcast->origins->run;
+	uint32		s = window->series;
+	int64		origin = (int64) window->origin - run->data->series.first[s];
+	const char *name = model_run_series(run, s);
+	Datum		values[RESULT_COLUMNS];
+	bool		nulls[RESULT_COLUMNS] = {false};
+
+	nulls[0] = name == NULL;
+	values[0] = name ? CStringGetTextDatum(name) : (Datum) 0;
+	values[2] = model_run_time(run, s, origin, &nulls[2]);
+	for (int k = 0; k < run->roles.ntargets; k++)
+	{
+		values[1] = CStringGetTextDatum(run->roles.target[k]);
+		for (uint32 h = 0; h < hindcast->origins->horizon; h++)
+		{
+			size_t		at = (size_t) h * run->roles.ntargets + k;
+
+			values[3] = Int32GetDatum((int32) h + 1);
+			values[4] = model_run_time(run, s, origin + 1 + h, &nulls[4]);
+			values[5] = model_run_index(run, s, origin + 1 + h, &nulls[5]);
+			float_or_null(point[at], &values[6], &nulls[6]);
+			float_or_null(low[at], &values[7], &nulls[7]);
+			float_or_null(high[at], &values[8], &nulls[8]);
+			float_or_null(origin_actual(run, window, h, (uint32) k), &values[9], &nulls[9]);
+			result_put(hindcast->rsinfo, values, nulls);
+		}
+	}
+}
+
+Datum
+lstm_hindcast(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = result_begin(fcinfo);
+	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
+	Origins		origins = {.put = hindcast_put};
+	Hindcast	hindcast = {&origins, rsinfo};
+
+	origins.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
+	origins.stride = argument_steps(fcinfo, ARG_STRIDE, "stride", 1);
+	origins.level = argument_level(fcinfo, ARG_LEVEL);
+	origins.host = &hindcast;
+	origins.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
+								 argument_text(fcinfo, ARG_SOURCE), NULL, NULL);
+	if (origins.horizon == 0)
+		origins.horizon = origins.run->model->spec.horizon;
+	nn_forecast_check(origins.run->env, &origins.run->model->spec, origins.horizon);
+	origins_forecast(&origins);
+	return (Datum) 0;
+}

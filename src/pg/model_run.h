@@ -1,0 +1,89 @@
+/*
+ * model_run.h
+ *		A model of the registry together with rows to run it on.
+ *
+ * forecast, hindcast and evaluate begin the same way: find the version, read the
+ * rows (the model's own source or the caller's), prepare them with what the
+ * model learned.  All of it lives in one memory context.
+ */
+#ifndef LSTM_MODEL_RUN_H
+#define LSTM_MODEL_RUN_H
+
+#include "postgres.h"
+
+#include "core/nn_forecast.h"
+#include "funcapi.h"
+#include "pg/registry.h"
+#include "pg/source.h"
+
+typedef struct ModelRun
+{
+	NnEnv	   *env;
+	RegistryRow *row;
+	NnModel    *model;
+	SourceRoles roles;
+	SourceData *data;
+	NnData	   *prepared;
+} ModelRun;
+
+/*
+ * Errors: those of registry_get, source_bind and source_read; 42501 when a
+ * superuser would run the stored source of another's model; 22000 a series that
+ * a model with scales by series has not seen.  source, future, as_of may be NULL.
+ */
+extern ModelRun *model_run_open(const char *name, int version, const char *source,
+								const char *future, const TimestampTz *as_of);
+
+/* Name of series s for output: NULL where the model has no series columns. */
+extern const char *model_run_series(const ModelRun *run, uint32 s);
+
+/* {"column": "value", ...} of the series columns as jsonb, or 0. */
+extern Datum model_run_series_key(const ModelRun *run, uint32 s);
+
+/* Time of a row of the series for output; *index for integer time columns. */
+extern Datum model_run_time(const ModelRun *run, uint32 s, int64 row, bool *isnull);
+extern Datum model_run_index(const ModelRun *run, uint32 s, int64 row, bool *isnull);
+
+/* Position in time as text, for messages. */
+extern const char *model_run_when(const ModelRun *run, uint32 s, int64 row);
+
+/* The window that ends at the last known row of series s; error 22000 when it is too short. */
+extern NnWindow model_run_newest(const ModelRun *run, uint32 s);
+
+/* Runs nn_forecast with denormals flushed, whatever happens. */
+extern void model_run_forecast(NnForecaster *forecaster, const NnData *data,
+							   const NnWindow *windows, uint32_t n, uint32_t horizon,
+							   double level, double *point, double *low, double *high);
+
+/* Fails unless the future covariates of a window are known for horizon steps. */
+extern void model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horizon);
+
+/* ------------------------------------------------------------------------
+ * Arguments of SQL functions
+ */
+
+/* Text argument, or NULL. */
+extern char *argument_text(FunctionCallInfo fcinfo, int i);
+
+/* The same, but NULL is error 22004 naming the argument. */
+extern char *argument_text_required(FunctionCallInfo fcinfo, int i, const char *name);
+
+/* A number of steps, 1 to NN_MAX_STEPS; otherwise when NULL. */
+extern uint32 argument_steps(FunctionCallInfo fcinfo, int i, const char *name, uint32 otherwise);
+
+/* A version number (0 when NULL: the deployed one). */
+extern int	argument_version(FunctionCallInfo fcinfo, int i);
+
+/* A probability between 0 and 1, both excluded; NULL is an error. */
+extern double argument_level(FunctionCallInfo fcinfo, int i);
+
+/*
+ * Prepares the result of a function RETURNS TABLE, written whole into a tuple
+ * store; the function then returns (Datum) 0.  Error 0A000 where no set is taken.
+ */
+extern ReturnSetInfo *result_begin(FunctionCallInfo fcinfo);
+
+/* Adds a row to it. */
+extern void result_put(ReturnSetInfo *rsinfo, Datum *values, bool *nulls);
+
+#endif							/* LSTM_MODEL_RUN_H */

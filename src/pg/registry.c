@@ -1,0 +1,534 @@
+/*
+ * registry.c
+ *		Models as rows: reading them, and adding versions.
+ *
+ * Knows the two tables of the registry and nothing of networks; the model's
+ * bytes go through nn_model_read.  Everything but one query runs with the
+ * caller's rights.  The exception is registry_name_owner, which asks as the
+ * tables' owner, as a foreign key does: a name that row-level security hides is
+ * taken all the same, and that is better said before hours of training than
+ * after.  It gives away that a name exists, as a unique index would.
+ *
+ * Reading a model costs two index lookups and a detoasted copy of its bytes
+ * (about 5 ms for 4 MB), and what nn_model_read takes to check them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "core/nn_env.h"
+#include "pg/registry.h"
+
+#define REGISTRY_NAME_BYTES 63
+
+/* First key of the advisory locks: "lstm" in ASCII; the second hashes the name. */
+#define REGISTRY_LOCK_CLASS 0x6c73746d
+
+/* Names that a misspelt one is compared with. */
+#define REGISTRY_HINT_NAMES 1000
+
+PG_FUNCTION_INFO_V1(lstm_models_guard);
+
+/* ------------------------------------------------------------------------
+ * Statements under a fixed search_path
+ */
+
+int
+registry_begin(void)
+{
+	int			nest_level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("cannot run statements on the model registry")));
+	return nest_level;
+}
+
+void
+registry_end(int nest_level)
+{
+	SPI_finish();
+	AtEOXact_GUC(false, nest_level);
+}
+
+/* One statement; returns the number of its rows.  nulls may be NULL. */
+static uint64
+registry_run(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls,
+			 bool read_only)
+{
+	int			code = SPI_execute_with_args(statement, nargs, types, values, nulls, read_only, 0);
+
+	if (code < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("statement on the model registry failed: %s",
+						SPI_result_code_string(code)),
+				 errhint("Check that extension \"lstm\" is installed completely.")));
+	return SPI_processed;
+}
+
+/* The same for a statement whose only parameters are a name and maybe a number. */
+static uint64
+registry_run_name(const char *statement, const char *name, int number, bool read_only)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(number)};
+
+	return registry_run(statement, strstr(statement, "$2") ? 2 : 1, types, values, NULL, read_only);
+}
+
+/* ------------------------------------------------------------------------
+ * Names
+ */
+
+void
+registry_check_spelling(const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("name of a model must not be empty"),
+				 errhint("Give a name of 1 to %d bytes.", REGISTRY_NAME_BYTES)));
+	if (length > REGISTRY_NAME_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("name of a model is too long: %zu bytes, at most %d", length,
+						REGISTRY_NAME_BYTES),
+				 errhint("Give a name of 1 to %d bytes.", REGISTRY_NAME_BYTES)));
+	for (const unsigned char *c = (const unsigned char *) name; *c; c++)
+		if (*c < 0x20 || *c == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("name of a model has a control character (code %d)", *c),
+					 errhint("Use letters, digits and punctuation.")));
+}
+
+void
+registry_lock(const char *name)
+{
+	uint32		hash = hash_bytes((const unsigned char *) name, (int) strlen(name));
+
+	DirectFunctionCall2(pg_advisory_xact_lock_int4, Int32GetDatum(REGISTRY_LOCK_CLASS),
+						Int32GetDatum((int32) hash));
+}
+
+/* The owner of lstm.models. */
+static Oid
+registry_table_owner(void)
+{
+	Oid			relid = get_relname_relid("models", get_namespace_oid("lstm", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"lstm.models\" does not exist"),
+				 errhint("Run CREATE EXTENSION lstm.")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+char *
+registry_name_owner(const char *name, const char *other_than)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	char		nulls[2] = {' ', other_than == NULL ? 'n' : ' '};
+	Oid			user;
+	int			security;
+	uint64		found;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = other_than == NULL ? (Datum) 0 : CStringGetTextDatum(other_than);
+
+	/* An error in between restores the user with the (sub)transaction. */
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(registry_table_owner(),
+						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	found = registry_run("SELECT owner FROM lstm.models"
+						 " WHERE name = $1 AND owner::text IS DISTINCT FROM $2 LIMIT 1",
+						 2, types, values, nulls, false);
+	SetUserIdAndSecContext(user, security);
+
+	return found == 0 ? NULL : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+/* Raises 42710 when another role than the current one has the name. */
+static void
+registry_require_own(const char *name)
+{
+	char	   *owner = registry_name_owner(name, GetUserNameFromId(GetUserId(), false));
+	Oid			role;
+
+	if (owner == NULL)
+		return;
+
+	/* Who may act as the owner is told whom to act as; others learn only that it is taken. */
+	role = get_role_oid(owner, true);
+	if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" belongs to role \"%s\"", name, owner),
+				 errhint("SET ROLE to it to add a version, or choose another name.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("model \"%s\" belongs to another role", name),
+			 errhint("Choose another name.")));
+}
+
+void
+registry_check_name(const char *name)
+{
+	int			nest_level;
+
+	registry_check_spelling(name);
+	nest_level = registry_begin();
+	registry_require_own(name);
+	registry_end(nest_level);
+}
+
+/*
+ * Trigger of lstm.models, for rows that are written past this file: a name stays
+ * with one role, and a row is its inserter's also where BYPASSRLS lets the
+ * policies be.  The tables' owner and superusers, who could switch it off, pass:
+ * restoring a dump must never fail here.
+ */
+Datum
+lstm_models_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	row;
+	TupleDesc	tupdesc;
+	char	   *name,
+			   *owner;
+	int			nest_level;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("lstm.models_guard() must be called as a BEFORE ROW trigger")));
+	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	if (has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner))
+		return PointerGetDatum(row);
+
+	tupdesc = trigger->tg_relation->rd_att;
+	name = SPI_getvalue(row, tupdesc, SPI_fnumber(tupdesc, "name"));
+	owner = SPI_getvalue(row, tupdesc, SPI_fnumber(tupdesc, "owner"));
+	if (name == NULL || owner == NULL)
+		return PointerGetDatum(row);	/* NOT NULL is checked next */
+
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
+		strcmp(owner, GetUserNameFromId(GetUserId(), false)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot add a model in the name of role \"%s\"", owner),
+				 errhint("SET ROLE to it first.")));
+
+	nest_level = registry_begin();
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		registry_require_own(name);
+	else if (registry_name_owner(name, owner) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" belongs to another role", name),
+				 errhint("Choose another name.")));
+	registry_end(nest_level);
+	return PointerGetDatum(row);
+}
+
+/* ------------------------------------------------------------------------
+ * Versions
+ */
+
+/* Raises 42704; the hint is the nearest name that the caller sees. */
+static void __attribute__((noreturn))
+registry_fail_unknown(const char *name, bool read_only)
+{
+	uint64		count = registry_run_name("SELECT DISTINCT name FROM lstm.models WHERE name <> $1"
+										  " ORDER BY name LIMIT $2",
+										  name, REGISTRY_HINT_NAMES, read_only);
+	const char **names = palloc0((count + 1) * sizeof(char *));
+	const char *nearest;
+
+	for (uint64 i = 0; i < count; i++)
+		names[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+	nearest = nn_nearest(name, names, count);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 nearest != NULL ? errhint("The nearest name is \"%s\".", nearest) :
+			 count > 0 ? errhint("Table lstm.models lists the models that you can use.") :
+			 errhint("There is no model that you can use yet; lstm.train makes one.")));
+}
+
+RegistryVersions *
+registry_versions(const char *name, bool read_only)
+{
+	uint64		count = registry_run_name("SELECT version, deployed FROM lstm.models"
+										  " WHERE name = $1 ORDER BY version",
+										  name, 0, read_only);
+	RegistryVersions *versions;
+
+	if (count == 0)
+		registry_fail_unknown(name, read_only);
+	versions = palloc0(sizeof(RegistryVersions));
+	versions->name = pstrdup(name);
+	versions->count = (int) count;
+	versions->version = palloc(count * sizeof(int));
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool		isnull;
+		HeapTuple	row = SPI_tuptable->vals[i];
+
+		versions->version[i] = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		if (DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)))
+			versions->deployed = versions->version[i];
+	}
+	return versions;
+}
+
+/* "Versions: 1, 2, 3 (deployed)." for messages; the last 20 of them. */
+static char *
+registry_versions_text(const RegistryVersions *versions)
+{
+	StringInfoData text;
+	int			first = Max(versions->count - 20, 0);
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, first > 0 ? "Versions: ..." : "Versions:");
+	for (int i = first; i < versions->count; i++)
+		appendStringInfo(&text, "%s %d%s", i > 0 ? "," : "", versions->version[i],
+						 versions->version[i] == versions->deployed ? " (deployed)" : "");
+	appendStringInfoChar(&text, '.');
+	return text.data;
+}
+
+void
+registry_require_version(const RegistryVersions *versions, int version)
+{
+	for (int i = 0; i < versions->count; i++)
+		if (versions->version[i] == version)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" has no version %d", versions->name, version),
+			 errdetail("%s", registry_versions_text(versions))));
+}
+
+void
+registry_fail_undeployed(const RegistryVersions *versions)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model \"%s\" has no deployed version", versions->name),
+			 errdetail("%s", registry_versions_text(versions)),
+			 errhint("Deploy a version with lstm.deploy, or name one.")));
+}
+
+void
+registry_set_deployed(const char *name, int version)
+{
+	/* Two statements: the unique index is checked row by row. */
+	registry_run_name("UPDATE lstm.models SET deployed = false"
+					  " WHERE name = $1 AND deployed AND version <> $2",
+					  name, version, false);
+	if (version != 0)
+		registry_run_name("UPDATE lstm.models SET deployed = true"
+						  " WHERE name = $1 AND version = $2 AND NOT deployed",
+						  name, version, false);
+}
+
+/* ------------------------------------------------------------------------
+ * Reading a model
+ */
+
+/* Column number column of the only row, in context; NULL when it is. */
+static char *
+registry_column(int column, MemoryContext context)
+{
+	char	   *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+/*
+ * The role of that name, if the row can be believed.  Whoever owns the tables can
+ * write any name there; if that is no superuser, a row that names one may be a
+ * trap for the superuser who runs the row's source.
+ */
+static Oid
+registry_row_owner(const char *owner)
+{
+	Oid			role = get_role_oid(owner, true);
+
+	if (OidIsValid(role) && superuser_arg(role) && !superuser_arg(registry_table_owner()))
+		return InvalidOid;
+	return role;
+}
+
+RegistryRow *
+registry_get(const NnEnv *env, const char *name, int version)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	RegistryRow *row = palloc0(sizeof(RegistryRow));
+	int			nest_level = registry_begin();
+	bool		isnull;
+	Datum		model;
+
+	if (registry_run_name(version == 0 ?
+						  "SELECT m.version, m.owner, m.source, m.search_path, v.model"
+						  " FROM lstm.models m JOIN lstm.model_values v"
+						  " ON v.name = m.name AND v.version = m.version"
+						  " WHERE m.name = $1 AND m.deployed" :
+						  "SELECT m.version, m.owner, m.source, m.search_path, v.model"
+						  " FROM lstm.models m JOIN lstm.model_values v"
+						  " ON v.name = m.name AND v.version = m.version"
+						  " WHERE m.name = $1 AND m.version = $2",
+						  name, version, true) == 0)
+	{
+		RegistryVersions *versions = registry_versions(name, true);
+
+		if (version != 0)
+			registry_require_version(versions, version);
+		else if (versions->deployed == 0)
+			registry_fail_undeployed(versions);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" has no row in lstm.model_values",
+						version != 0 ? version : versions->deployed, name),
+				 errhint("Drop the version, or insert its model into lstm.model_values.")));
+	}
+
+	row->name = MemoryContextStrdup(caller, name);
+	row->version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+											   &isnull));
+	row->owner = registry_row_owner(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
+	row->source = registry_column(3, caller);
+	row->search_path = registry_column(4, caller);
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
+	MemoryContextSwitchTo(caller);
+	row->bytes = DatumGetByteaPCopy(model);
+	registry_end(nest_level);
+	MemoryContextSwitchTo(caller);
+
+	row->model = nn_model_read(env, (const uint8_t *) VARDATA(row->bytes),
+							   VARSIZE(row->bytes) - VARHDRSZ);
+	return row;
+}
+
+/* ------------------------------------------------------------------------
+ * Adding a version
+ */
+
+static Datum
+registry_text_or_null(const char *text, char *null)
+{
+	*null = text == NULL ? 'n' : ' ';
+	return text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+static void
+registry_insert_row(const RegistryEntry *entry, int version)
+{
+	Oid			types[8] = {TEXTOID, INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
+	Datum		values[8];
+	char		nulls[8];
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = CStringGetTextDatum(entry->name);
+	values[1] = Int32GetDatum(version);
+	values[2] = BoolGetDatum(entry->deploy);
+	values[3] = registry_text_or_null(entry->spec, &nulls[3]);
+	values[4] = registry_text_or_null(entry->source, &nulls[4]);
+	values[5] = registry_text_or_null(entry->search_path, &nulls[5]);
+	values[6] = Int64GetDatum((int64) entry->rows);
+	values[7] = registry_text_or_null(entry->metrics, &nulls[7]);
+
+	/* What still is in the way is a row that neither we nor the lock can see. */
+	if (registry_run("INSERT INTO lstm.models"
+					 " (name, version, deployed, spec, source, search_path, rows, metrics)"
+					 " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::jsonb)"
+					 " ON CONFLICT DO NOTHING",
+					 8, types, values, nulls, false) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" belongs to another role", entry->name),
+				 errhint("Choose another name.")));
+}
+
+/* Our own bytes need no check, so they go in as the type they are. */
+static void
+registry_insert_value(const RegistryEntry *entry, int version)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, InvalidOid};
+	Datum		values[3];
+	bytea	   *bytes = MemoryContextAllocHuge(CurrentMemoryContext, entry->length + VARHDRSZ);
+
+	SET_VARSIZE(bytes, entry->length + VARHDRSZ);
+	memcpy(VARDATA(bytes), entry->bytes, entry->length);
+	types[2] = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model"),
+							   ObjectIdGetDatum(get_namespace_oid("lstm", false)));
+	values[0] = CStringGetTextDatum(entry->name);
+	values[1] = Int32GetDatum(version);
+	values[2] = PointerGetDatum(bytes);
+	registry_run("INSERT INTO lstm.model_values (name, version, model) VALUES ($1, $2, $3)",
+				 3, types, values, NULL, false);
+	pfree(bytes);
+}
+
+int
+registry_insert(const RegistryEntry *entry)
+{
+	int			nest_level;
+	int			version;
+	bool		isnull;
+
+	if (entry->length > NN_MAX_MODEL_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("model \"%s\" has %zu bytes, at most %zu", entry->name, entry->length,
+						NN_MAX_MODEL_BYTES),
+				 errhint("Use fewer units or layers.")));
+	registry_check_spelling(entry->name);
+	nest_level = registry_begin();
+	registry_lock(entry->name);
+	registry_require_own(entry->name);
+	registry_run_name("SELECT coalesce(max(version), 0) FROM lstm.models WHERE name = $1",
+					  entry->name, 0, false);
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (version == PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("model \"%s\" has reached the last version number, %d", entry->name, version),
+				 errhint("Rename it, or drop the newest version.")));
+	version++;
+	if (entry->deploy)
+		registry_set_deployed(entry->name, 0);
+	registry_insert_row(entry, version);
+	registry_insert_value(entry, version);
+	registry_end(nest_level);
+	return version;
+}

@@ -1,0 +1,105 @@
+/*
+ * registry.h
+ *		Models as rows: lstm.models and lstm.model_values.
+ *
+ * All access goes through SPI with the caller's rights, so privileges and
+ * row-level security of the two tables decide; statements run under a fixed
+ * search_path (pg_catalog, pg_temp) and name everything in full.  A version's
+ * row never changes but for "deployed" and its name.
+ */
+#ifndef LSTM_REGISTRY_H
+#define LSTM_REGISTRY_H
+
+#include "postgres.h"
+
+#include "core/nn_model.h"
+
+typedef struct RegistryRow
+{
+	char	   *name;
+	int			version;
+	Oid			owner;			/* role; InvalidOid when it is gone or cannot be believed: a
+								 * superuser's name in tables that belong to no superuser */
+	char	   *source;			/* as trained, may be NULL (none stored) */
+	char	   *search_path;
+	NnModel    *model;			/* checked and parsed, in the given env */
+	bytea	   *bytes;			/* the model value, detoasted */
+} RegistryRow;
+
+/*
+ * The deployed version (version 0) or the given one.  Errors: 22004 name NULL is
+ * the caller's matter; 42704 no such model visible to the caller (hint: nearest
+ * visible name), no such version (detail: versions there are); 55000 no version is
+ * deployed.  Reads with the snapshot of the running statement, writes nothing, so it
+ * works in read-only transactions and on a standby.  The row lives in the current
+ * memory context, the model in env's.
+ */
+extern RegistryRow *registry_get(const NnEnv *env, const char *name, int version);
+
+/* Everything but the version number, which is the next one; returns it. */
+typedef struct RegistryEntry
+{
+	const char *name;
+	const char *source, *search_path;
+	bool		deploy;
+	uint64		rows;
+	const char *spec;			/* JSON text of the settings, for looking at */
+	const char *metrics;		/* JSON text */
+	const uint8_t *bytes;
+	size_t		length;
+} RegistryEntry;
+
+/*
+ * Inserts a version and deploys it if asked (the one before is un-deployed).
+ * Errors: 42710 the name belongs to another role; 42602 a name that is empty,
+ * longer than 63 bytes or has control characters; 42501.  Concurrent calls for one
+ * name wait for each other (advisory lock of the transaction).
+ */
+extern int	registry_insert(const RegistryEntry *entry);
+
+/* Checks the name as above, before work begins; also that it is not another role's. */
+extern void registry_check_name(const char *name);
+
+/* ------------------------------------------------------------------------
+ * For the functions that keep house and look at models.
+ */
+
+/* Connects to SPI and sets the fixed search_path; what it returns goes to registry_end. */
+extern int	registry_begin(void);
+extern void registry_end(int nest_level);
+
+/*
+ * The versions of a name that the caller sees, ascending; read_only as SPI takes it.
+ * Between registry_begin and registry_end.  Error 42704 when there is none.
+ */
+typedef struct RegistryVersions
+{
+	const char *name;
+	int			count;
+	int		   *version;		/* [count] */
+	int			deployed;		/* its number, 0: none */
+} RegistryVersions;
+
+extern RegistryVersions *registry_versions(const char *name, bool read_only);
+
+/* Raises 42704 unless version is among them; 55000 that none is deployed. */
+extern void registry_require_version(const RegistryVersions *versions, int version);
+extern void registry_fail_undeployed(const RegistryVersions *versions) __attribute__((noreturn));
+
+/* Until the end of the transaction only we insert, deploy, rename or drop that name. */
+extern void registry_lock(const char *name);
+
+/*
+ * A role that owns versions of that name, whether the caller sees them or not, but
+ * not the role other_than (NULL: any); NULL: there is none.  Between registry_begin
+ * and registry_end.
+ */
+extern char *registry_name_owner(const char *name, const char *other_than);
+
+/* Raises 42602 as registry_insert says. */
+extern void registry_check_spelling(const char *name);
+
+/* Makes version (0: none) the only deployed one. */
+extern void registry_set_deployed(const char *name, int version);
+
+#endif							/* LSTM_REGISTRY_H */

@@ -1,0 +1,117 @@
+/*
+ * source_parts.h
+ *		What the files of the source reader share, and nobody else needs.
+ *
+ *	source_text.c	a text becomes one SELECT and the list of its columns
+ *	source.c		columns get roles
+ *	source_rows.c	the SELECT runs, rows become columns of numbers
+ *	source_read.c	rows are sorted and laid on the grid
+ *	source_zone.c	time zones, and times as text
+ */
+#ifndef LSTM_SOURCE_PARTS_H
+#define LSTM_SOURCE_PARTS_H
+
+#include "postgres.h"
+
+#include "pg/source.h"
+#include "pgtime.h"
+
+/* Series of one source at the most. */
+#define SOURCE_MAX_SERIES	1000000
+
+/* Rows of one source, and places on its grid, at the most. */
+#define SOURCE_MAX_ROWS		INT32_MAX
+
+typedef enum ColumnClass
+{
+	COLUMN_TIME,				/* timestamptz, timestamp, date */
+	COLUMN_INTEGER,				/* a number that can be a time too */
+	COLUMN_NUMBER,
+	COLUMN_ID,					/* text, enum, uuid, ...: names a series */
+	COLUMN_OTHER
+} ColumnClass;
+
+typedef struct ShapeColumn
+{
+	const char *name;
+	Oid			type;			/* as declared, may be a domain */
+	Oid			base;			/* below all domains */
+	ColumnClass class;
+	const char *role;			/* NULL: not used so far */
+} ShapeColumn;
+
+/* The columns of a query's result. */
+typedef struct SourceShape
+{
+	int			ncolumns;
+	ShapeColumn *column;		/* [ncolumns] */
+} SourceShape;
+
+/* source_text.c */
+extern char *source_query(const char *text);
+extern SourceShape *source_shape(const char *query);
+extern char *names_join(const char *const *names, int count);
+
+/* One set of values that the series columns had, in order of appearance. */
+typedef struct RowSeries
+{
+	const char *image;			/* bytes of the values, see source_rows.c */
+	uint32		length;
+	double	   *statics;		/* [nstatic], NaN: not known so far */
+} RowSeries;
+
+/* Rows are kept in chunks, so that growing moves nothing. */
+typedef struct RowChunk
+{
+	int64	   *time;			/* [chunk_rows] microseconds of UTC or wall clock, or integers */
+	uint32	   *series;			/* [chunk_rows] number of the RowSeries */
+	double	   *value;			/* [chunk_rows][C] */
+} RowChunk;
+
+typedef struct SourceRows
+{
+	const Source *source;
+	MemoryContext context;		/* all below; the caller drops it */
+	uint32		C;				/* values of a row */
+	uint64		count;			/* rows kept */
+	uint64		seen;			/* rows read, those dropped for as_of included */
+	uint32		chunk_rows;
+	uint32		nchunks;
+	RowChunk   *chunk;			/* [nchunks] */
+	uint32		nseries;
+	RowSeries  *series;			/* [nseries] */
+	size_t		limit;			/* bytes */
+	size_t	   *used;			/* bytes, shared by the sources of one reading */
+} SourceRows;
+
+/* What happens to rows after a moment. */
+typedef struct RowCut
+{
+	bool		active;
+	bool		drop;			/* else their targets and past covariates become unknown */
+	TimestampTz instant;
+	int64		local;			/* the same on the zone's clock */
+	pg_tz	   *zone;
+} RowCut;
+
+extern SourceRows *source_rows_read(const Source *source, const RowCut *cut, bool future_only,
+									size_t limit, size_t *used);
+
+/* values[nseries columns] as text, in the current memory context. */
+extern void row_series_key(const SourceRows *rows, uint32 series, char **values);
+
+/* The name that outputs carry. */
+extern char *series_name_join(char *const *values, int count);
+
+/* Counts bytes against the limit; error 53200. */
+extern void source_account(size_t *used, size_t limit, size_t bytes, uint64 rows);
+
+/* source_zone.c */
+extern pg_tz *zone_find(const char *name);
+extern int64 zone_local(pg_tz *zone, TimestampTz instant);
+extern TimestampTz zone_instant(pg_tz *zone, int64 local);
+
+/* A row's time (as read) for messages. */
+extern const char *source_time_text(NnTimeKind kind, int64 time);
+
+#endif							/* LSTM_SOURCE_PARTS_H */

@@ -1,0 +1,38 @@
+/*
+ * training.h
+ *		From series on a grid to a trained model: what train and fit share.
+ *
+ * Knows neither tables nor the registry.  Fills in what the rows decide (season,
+ * context), splits in time order, fits the preparation on the training part,
+ * runs the epochs and judges the result on the validation part.
+ */
+#ifndef LSTM_TRAINING_H
+#define LSTM_TRAINING_H
+
+#include "postgres.h"
+
+#include "core/nn_model.h"
+#include "core/nn_spec.h"
+#include "pg/source.h"
+
+typedef struct TrainingInput
+{
+	const char *label;			/* model's name for progress lines; NULL: silent */
+	NnSpec	   *spec;			/* parsed options; horizon and counts of columns set */
+	bool		context_given;	/* spec->context was chosen by the caller */
+	bool		split_given;	/* so was validation_split: refuse rather than go without */
+	const SourceData *data;
+	const SourceRoles *roles;
+} TrainingInput;
+
+/* A jsonb of options, parsed. */
+extern NnJson *training_options_parse(const NnEnv *env, Datum jsonb);
+
+/* Options of the caller (NULL: none) as a spec; sets split_given. */
+extern void training_options(const NnEnv *env, const NnJson *options, NnSpec *spec,
+							 bool *split_given);
+
+/* The whole; the model lives in env. */
+extern NnModel *training_run(const NnEnv *env, TrainingInput *input);
+
+#endif							/* LSTM_TRAINING_H */

@@ -1,0 +1,383 @@
+/*
+ * value.c
+ *		The value layer: models without a registry.
+ *
+ * lstm.fit is an aggregate that trains one model per group; lstm.predict is a
+ * plain function of a model and a history.  Neither reads a table, so they work
+ * under GROUP BY, in parallel workers and on distributed tables.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "pgtime.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "pg/env.h"
+#include "pg/model_run.h"
+#include "pg/training.h"
+
+PG_FUNCTION_INFO_V1(lstm_fit_trans_timestamptz);
+PG_FUNCTION_INFO_V1(lstm_fit_trans_timestamp);
+PG_FUNCTION_INFO_V1(lstm_fit_trans_date);
+PG_FUNCTION_INFO_V1(lstm_fit_trans_bigint);
+PG_FUNCTION_INFO_V1(lstm_fit_final);
+PG_FUNCTION_INFO_V1(lstm_predict);
+
+/* ------------------------------------------------------------------------
+ * lstm.fit
+ */
+
+/* Rows of one group so far, 16 bytes each. */
+typedef struct FitState
+{
+	NnTimeKind	kind;
+	Datum		options;		/* jsonb of the first row, or 0 */
+	uint64		count, capacity;
+	int64	   *time;			/* [capacity] */
+	double	   *value;			/* [capacity], NaN: missing */
+} FitState;
+
+static void
+fit_grow(FitState *state, MemoryContext context)
+{
+	size_t		bytes;
+
+	state->capacity = state->capacity ? state->capacity * 2 : 1024;
+	bytes = state->capacity * sizeof(int64);
+	if (2 * bytes > (size_t) lstm_max_memory_kb * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("lstm.fit needs more than %d kB of memory for " UINT64_FORMAT " rows of a group",
+						lstm_max_memory_kb, state->count),
+				 errhint("Raise \"lstm.max_memory\".")));
+	if (state->time == NULL)
+	{
+		state->time = MemoryContextAllocHuge(context, bytes);
+		state->value = MemoryContextAllocHuge(context, bytes);
+		return;
+	}
+	state->time = repalloc_huge(state->time, bytes);
+	state->value = repalloc_huge(state->value, bytes);
+}
+
+static FitState *
+fit_begin(FunctionCallInfo fcinfo, MemoryContext context, NnTimeKind kind)
+{
+	FitState   *state = MemoryContextAllocZero(context, sizeof(FitState));
+
+	state->kind = kind;
+	if (!PG_ARGISNULL(3))
+	{
+		MemoryContext before = MemoryContextSwitchTo(context);
+
+		state->options = PointerGetDatum(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(3)));
+		MemoryContextSwitchTo(before);
+	}
+	return state;
+}
+
+static Datum
+fit_add(FunctionCallInfo fcinfo, NnTimeKind kind, int64 time)
+{
+	MemoryContext context;
+	FitState   *state;
+	double		value = PG_ARGISNULL(2) ? NAN : PG_GETARG_FLOAT8(2);
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("lstm.fit_trans called outside of an aggregate")));
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"ts\" of lstm.fit must not be null")));
+	if (isinf(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("argument \"value\" of lstm.fit is infinite"),
+				 errhint("Leave such rows out, or replace the value by NULL.")));
+	if (kind != NN_TIME_INTEGER && TIMESTAMP_NOT_FINITE(time))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("argument \"ts\" of lstm.fit is infinite")));
+	state = PG_ARGISNULL(0) ? fit_begin(fcinfo, context, kind) : (FitState *) PG_GETARG_POINTER(0);
+	if (state->count == state->capacity)
+		fit_grow(state, context);
+	state->time[state->count] = time;
+	state->value[state->count++] = value;
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+lstm_fit_trans_timestamptz(PG_FUNCTION_ARGS)
+{
+	return fit_add(fcinfo, NN_TIME_TIMESTAMPTZ, PG_ARGISNULL(1) ? 0 : PG_GETARG_TIMESTAMPTZ(1));
+}
+
+Datum
+lstm_fit_trans_timestamp(PG_FUNCTION_ARGS)
+{
+	return fit_add(fcinfo, NN_TIME_TIMESTAMP, PG_ARGISNULL(1) ? 0 : PG_GETARG_TIMESTAMP(1));
+}
+
+Datum
+lstm_fit_trans_date(PG_FUNCTION_ARGS)
+{
+	DateADT		date = PG_ARGISNULL(1) ? 0 : PG_GETARG_DATEADT(1);
+
+	if (DATE_NOT_FINITE(date))
+		return fit_add(fcinfo, NN_TIME_DATE, PG_INT64_MAX);
+	if (date < DATETIME_MIN_JULIAN - POSTGRES_EPOCH_JDATE ||
+		date >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"ts\" of lstm.fit is out of the range of time stamps")));
+	return fit_add(fcinfo, NN_TIME_DATE, (int64) date * USECS_PER_DAY);
+}
+
+Datum
+lstm_fit_trans_bigint(PG_FUNCTION_ARGS)
+{
+	return fit_add(fcinfo, NN_TIME_INTEGER, PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1));
+}
+
+/* Takes "horizon" or "context" out of the options; 0 when it is not there. */
+static uint32
+steps_take(const NnEnv *env, NnJson *options, const char *key)
+{
+	NnJson	  **link = options ? &options->child : NULL;
+
+	if (options == NULL || options->type != NN_JSON_OBJECT)
+		return 0;
+	for (; *link; link = &(*link)->next)
+	{
+		NnJson	   *member = *link;
+
+		if (strcmp(member->key, key) != 0)
+			continue;
+		if (member->type != NN_JSON_NUMBER || member->number != floor(member->number) ||
+			member->number < 1 || member->number > NN_MAX_STEPS)
+			nn_fail(env, NN_BAD_VALUE, nn_format(env, "option \"%s\" is not a number of steps", key),
+					nn_format(env, "Give an integer between 1 and %d.", NN_MAX_STEPS));
+		*link = member->next;
+		options->count--;
+		return (uint32) member->number;
+	}
+	return 0;
+}
+
+static NnModel *
+fit_run(const NnEnv *env, FitState *state)
+{
+	static char *const target[] = {"value"};
+	NnJson	   *options = state->options ? training_options_parse(env, state->options) : NULL;
+	NnSpec	   *spec = NN_NEW(env, NnSpec);
+	SourceRoles *roles = NN_NEW(env, SourceRoles);
+	TrainingInput input = {.spec = spec, .roles = roles};
+	uint32		horizon = steps_take(env, options, "horizon"),
+				context = steps_take(env, options, "context");
+	NnFrequency frequency;
+	bool		given;
+
+	training_options(env, options, spec, &input.split_given);
+	spec->horizon = horizon ? horizon : 1;
+	spec->context = context ? context : 1;
+	spec->ntargets = 1;
+	input.context_given = context != 0;
+	roles->ntargets = 1;
+	roles->target = (char **) target;
+	given = strcmp(spec->frequency, "auto") != 0;
+	if (given)
+		nn_frequency_parse(env, spec->frequency, &frequency);
+	input.data = source_grid(env, state->kind, state->time, state->value, state->count,
+							 given ? &frequency : NULL,
+							 pg_get_timezone_name(session_timezone), target[0]);
+	return training_run(env, &input);
+}
+
+Datum
+lstm_fit_final(PG_FUNCTION_ARGS)
+{
+	MemoryContext outer = CurrentMemoryContext,
+				context;
+	const NnEnv *env;
+	uint8_t    *bytes;
+	size_t		length;
+	bytea	   *result;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	context = AllocSetContextCreate(outer, "lstm fit", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	env = env_create(context);
+	bytes = nn_model_write(env, fit_run(env, (FitState *) PG_GETARG_POINTER(0)), &length);
+	MemoryContextSwitchTo(outer);
+	result = palloc(VARHDRSZ + length);
+	SET_VARSIZE(result, VARHDRSZ + length);
+	memcpy(VARDATA(result), bytes, length);
+	MemoryContextDelete(context);
+	PG_RETURN_BYTEA_P(result);
+}
+
+/* ------------------------------------------------------------------------
+ * lstm.predict
+ */
+
+/* A model kept from call to call: the same value usually comes again. */
+typedef struct PredictCache
+{
+	MemoryContext context;		/* of all below */
+	NnEnv	   *env;
+	size_t		length;
+	char	   *bytes;			/* [length] the value */
+	NnModel    *model;
+	NnForecaster *forecaster;	/* for one lane and up to horizon steps */
+	uint32		horizon;
+} PredictCache;
+
+static void
+predict_refuse(const NnModel *model)
+{
+	const char *what = model->spec.nfuture > 0 ? "known-future covariates" :
+		model->spec.nstatic > 0 ? "static covariates" :
+		model->prep->ngroups > 1 ? "a scale for each series" : NULL;
+
+	if (what != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("lstm.predict cannot take what this model needs: %s", what),
+				 errhint("Use lstm.forecast with a source.")));
+}
+
+static PredictCache *
+predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
+{
+	PredictCache *cache = fcinfo->flinfo->fn_extra;
+	size_t		length = VARSIZE_ANY_EXHDR(value);
+	MemoryContext context,
+				before;
+
+	if (cache && cache->length == length && horizon <= cache->horizon &&
+		memcmp(cache->bytes, VARDATA_ANY(value), length) == 0)
+		return cache;
+	fcinfo->flinfo->fn_extra = NULL;
+	if (cache)
+		MemoryContextDelete(cache->context);
+	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "lstm predict",
+									ALLOCSET_DEFAULT_SIZES);
+	before = MemoryContextSwitchTo(context);
+	cache = palloc0(sizeof(PredictCache));
+	cache->context = context;
+	cache->env = env_create(context);
+	cache->length = length;
+	cache->bytes = MemoryContextAllocHuge(context, length + 1);
+	memcpy(cache->bytes, VARDATA_ANY(value), length);
+	cache->model = nn_model_read(cache->env, (uint8_t *) cache->bytes, length);
+	predict_refuse(cache->model);
+	cache->horizon = horizon;
+	cache->forecaster = nn_forecaster_create(cache->env, &cache->model->spec, env_kernels(),
+											 cache->model->params, NN_LANES, horizon);
+	MemoryContextSwitchTo(before);
+	fcinfo->flinfo->fn_extra = cache;
+	return cache;
+}
+
+/* history as [rows][C] doubles; checks shape, values and length. */
+static double *
+history_read(ArrayType *array, uint32 C, uint32 *rows)
+{
+	int			ndim = ARR_NDIM(array);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+	double	   *value;
+
+	if (ndim != (C == 1 && ndim != 2 ? 1 : 2) || (ndim == 2 && ARR_DIMS(array)[1] != (int) C))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 ndim == 2 ?
+				 errmsg("argument \"history\" has %d values per step, but the model takes %u",
+						ARR_DIMS(array)[1], C) :
+				 errmsg("argument \"history\" has %d dimensions, but the model takes %u values per step",
+						ndim, C),
+				 errhint("Give [time] for one value per step, else [time][channel]: targets, then past covariates.")));
+	deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &elements, &nulls, &n);
+	value = palloc(sizeof(double) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		value[i] = nulls[i] ? NAN : DatumGetFloat8(elements[i]);
+		if (isinf(value[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("element %d of argument \"history\" is infinite", i + 1)));
+	}
+	*rows = (uint32) n / C;
+	return value;
+}
+
+static ArrayType *
+forecast_array(const double *point, uint32 horizon, uint32 ntargets)
+{
+	size_t		n = (size_t) horizon * ntargets;
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+	int			dims[2] = {(int) horizon, (int) ntargets},
+				bounds[2] = {1, 1};
+
+	for (size_t i = 0; i < n; i++)
+		elements[i] = Float8GetDatum(point[i]);
+	return construct_md_array(elements, NULL, ntargets == 1 ? 1 : 2, dims, bounds, FLOAT8OID,
+							  sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+static ArrayType *
+predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, uint32 horizon)
+{
+	const NnSpec *spec = &cache->model->spec;
+	uint32_t	first[2] = {0, rows},
+				history[1] = {rows},
+				group[1] = {0};
+	const char *name[1] = {""};
+	NnSeries	series = {.nseries = 1, .C = spec->ntargets + spec->npast, .first = first,
+	.history = history, .value = value, .name = name};
+	NnWindow	window = {0, rows - 1};
+	double	   *point = NN_NEW_ARRAY(env, double, (size_t) horizon * spec->ntargets);
+	const char **column = NN_NEW_ARRAY(env, const char *, series.C);
+
+	for (uint32 c = 0; c < series.C; c++)
+		column[c] = c < spec->ntargets ? cache->model->target[c] :
+			cache->model->past[c - spec->ntargets];
+	series.column = column;
+	model_run_forecast(cache->forecaster,
+					   nn_data_prepare(env, spec, cache->model->prep, &series, group), &window, 1,
+					   horizon, 0, point, NULL, NULL);
+	return forecast_array(point, horizon, spec->ntargets);
+}
+
+Datum
+lstm_predict(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	uint32		horizon = argument_steps(fcinfo, 2, "horizon", 1),
+				rows;
+	PredictCache *cache = predict_cache(fcinfo, bytes, horizon);
+	const NnSpec *spec = &cache->model->spec;
+	double	   *value = history_read(array, spec->ntargets + spec->npast, &rows);
+
+	nn_forecast_check(cache->env, spec, horizon);
+	if (rows < spec->context + spec->difference)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("argument \"history\" has %u steps, but the model looks back on %u", rows,
+						spec->context + spec->difference)));
+	PG_RETURN_ARRAYTYPE_P(predict_run(cache, env_create(CurrentMemoryContext), value, rows,
+									  horizon));
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+# dump.pl
+#		Models survive pg_dump and restore, by a superuser and by the extension's
+#		installer, with owners, deployments and bytes as they were.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use LstmTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = lstm_node('primary');
+my $digest = q{SELECT md5(string_agg(m::text, ',' ORDER BY name, version)) FROM lstm.models m
+	UNION ALL SELECT md5(string_agg(v::text, ',' ORDER BY name, version)) FROM lstm.model_values v};
+my $forecast = q{SET ROLE analyst; SELECT md5(string_agg(f::text, ',' ORDER BY step)) FROM lstm.forecast('sine') f};
+my $dump = $node->basedir . '/models.dump';
+
+sub train
+{
+	my ($database, $role) = @_;
+
+	$node->safe_psql($database, qq{
+		CREATE TABLE sine AS SELECT t, sin(t / 4.0) AS y FROM generate_series(1, 120) t;
+		GRANT SELECT ON sine TO PUBLIC;
+		SET ROLE $role;
+		SELECT lstm.train('sine', 'public.sine', time_column => 't', context => 8, options => '{"units": 4, "epochs": 2}');
+		SELECT lstm.train('sine', 'public.sine', time_column => 't', context => 8,
+			options => '{"units": 5, "epochs": 2, "deploy": false}');
+	});
+	return;
+}
+
+$node->safe_psql('postgres', 'CREATE ROLE analyst; CREATE ROLE installer LOGIN; CREATE DATABASE copy;');
+
+# A superuser, one format each.
+train('postgres', 'analyst');
+my ($before, $forecast_before) = map { $node->safe_psql('postgres', $_) } ($digest, $forecast);
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('copy'), $dump ], 'pg_restore');
+is($node->safe_psql('copy', $digest), $before, 'registry is equal');
+is($node->safe_psql('copy', $forecast), $forecast_before, 'forecasts are equal');
+is($node->safe_psql('copy', q{SET ROLE analyst; SELECT count(*) FROM lstm.models WHERE owner = 'analyst'}),
+	'2', 'models are their owner\'s');
+
+# A cluster without the owner's role keeps the models; nobody but administrators sees them.
+$node->safe_psql('postgres', 'DROP DATABASE copy; CREATE DATABASE copy');
+$node->safe_psql('postgres', 'ALTER ROLE analyst RENAME TO scientist');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('copy'), $dump ], 'restore without the role');
+is($node->safe_psql('copy', $digest), $before, 'registry is equal without the role');
+is($node->safe_psql('copy', 'SET ROLE scientist; SELECT count(*) FROM lstm.models'), '0',
+	'a renamed role does not see them');
+$node->safe_psql('copy', q{UPDATE lstm.models SET owner = 'scientist' WHERE owner = 'analyst'});
+is($node->safe_psql('copy', 'SET ROLE scientist; SELECT count(*) FROM lstm.model_values'), '2',
+	'until they are handed over');
+
+# The owner of a database, who is no superuser, installs, dumps and restores.
+$node->safe_psql('postgres', 'CREATE DATABASE theirs OWNER installer; CREATE DATABASE theirs2 OWNER installer');
+$node->safe_psql('theirs', 'SET ROLE installer; CREATE EXTENSION lstm');
+is($node->safe_psql('theirs', q{SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'lstm'}),
+	'installer', 'tables belong to the installer');
+train('theirs', 'scientist');
+$before = $node->safe_psql('theirs', $digest);
+my @as_installer = ('-U', 'installer');
+$node->safe_psql('theirs', 'ALTER TABLE sine OWNER TO installer');
+$node->command_ok([ 'pg_dump', @as_installer, '-Fc', '-f', $dump, '-d', $node->connstr('theirs') ],
+	'pg_dump by the installer');
+$node->command_ok([ 'pg_restore', @as_installer, '-e', '-d', $node->connstr('theirs2'), $dump ],
+	'pg_restore by the installer');
+is($node->safe_psql('theirs2', $digest), $before, 'registry is equal');
+is($node->safe_psql('theirs2', q{SET ROLE scientist; SELECT lstm.describe('sine')->'version'}), '1',
+	'deployment is kept');
+
+$node->stop;
+done_testing();
