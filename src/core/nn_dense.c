@@ -29,8 +29,11 @@ nn_dense_forward(NnState *state, const NnLayer *layer)
 				L = state->L;
 
 	for (size_t row = 0; row < (size_t) layer->in.T * layer->in.S; row++)
+	{
+		state->env->poll(state->env->host);
 		state->kernels->matmul(y + row * O * L, nn_op_pack(state, layer, 0),
 							   nn_op_param(state, layer, 1), x + row * I * L, O, I, L, false);
+	}
 }
 
 void
@@ -51,6 +54,9 @@ nn_dense_backward(NnState *state, const NnLayer *layer)
 				rows, O, I);
 	state->kernels->lane_sum(nn_op_dparam(state, layer, 1), dy, (ptrdiff_t) on, rows, O, L);
 	for (uint32_t row = 0; dx && row < rows; row++)
+	{
+		state->env->poll(state->env->host);
 		state->kernels->matmul(dx + row * in, nn_op_pack(state, layer, 1), NULL, dy + row * on, I,
 							   O, L, true);
+	}
 }

@@ -51,9 +51,6 @@ nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kern
 	forecaster->plan = plan;
 	forecaster->max_horizon = max_horizon;
 	forecaster->state = nn_state_create(env, plan, kernels, params, false);
-	forecaster->raw = NN_NEW_ARRAY(env, double, values);
-	forecaster->low = NN_NEW_ARRAY(env, double, values);
-	forecaster->high = NN_NEW_ARRAY(env, double, values);
 	forecaster->blocks = NN_NEW_ARRAY(env, double, blocks);
 	nn_state_pack(forecaster->state);
 	return forecaster;
@@ -118,11 +115,12 @@ fed_back(const Tile *tile, uint32_t l, uint32_t step, uint32_t c)
 	uint32_t	columns = spec->ntargets + spec->npast + spec->nfuture;
 	const NnWindow *window = &tile->windows[l];
 
+	/* Beyond the targets only future covariates are left, and what is known of them. */
+	if (c % columns >= spec->ntargets)
+		return tile->data->x[((size_t) window->origin + 1 + step) * tile->data->C + c];
 	if (c >= columns)
-		return 1;				/* "known" channels of the mask */
-	if (c < spec->ntargets)
-		return (nn_real) block_of(tile, 0, l)[(size_t) step * spec->ntargets + c];
-	return tile->data->x[(size_t) (window->origin + 1 + step) * tile->data->C + c];
+		return 1;				/* "known" of a target, in the mask */
+	return (nn_real) block_of(tile, 0, l)[(size_t) step * spec->ntargets + c];
 }
 
 /* Moves the windows on by one block: forecasts become the newest past. */

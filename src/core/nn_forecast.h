@@ -19,7 +19,6 @@ typedef struct NnForecaster
 	const NnPlan *plan;
 	NnState    *state;
 	uint32_t	max_horizon;
-	double	   *raw, *low, *high;	/* [max_horizon][ntargets] scaled, of one window */
 	double	   *blocks;			/* [3][lanes][max_horizon][ntargets] raw, low, high of a tile */
 } NnForecaster;
 

@@ -13,24 +13,46 @@
 #include "core/nn_plan.h"
 #include "core/nn_rng.h"
 
+/* Numbers are drawn between polls of the host so many at a time: about 1 ms. */
+#define POLL_MASK 0x3fff
+
 static void
-glorot_fill(const NnTensor *tensor, uint32_t number, uint64_t seed, nn_real *w)
+glorot_fill(const NnEnv *env, const NnTensor *tensor, uint32_t number, uint64_t seed,
+			nn_real *w)
 {
 	double		fan_out = tensor->dim[0] / tensor->blocks,
 				limit = sqrt(6.0 / (fan_out + tensor->dim[1]));
 
 	for (size_t i = 0; i < tensor->span.count; i++)
+	{
+		if ((i & POLL_MASK) == 0)
+			env->poll(env->host);
 		w[i] = (nn_real) (limit * (2 * (double) nn_rng_unit(seed, NN_STREAM_INIT + number, 0, i) - 1));
+	}
 }
 
-/* v -= (v . u) u, for u of length 1; [n] with strides. */
+/* v . u, [n], in eight sums side by side: one sum would wait for itself. */
+static double
+vectors_dot(const double *v, const double *u, uint32_t n)
+{
+	double		part[8] = {0};
+	uint32_t	i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		for (uint32_t j = 0; j < 8; j++)
+			part[j] += v[i + j] * u[i + j];
+	for (; i < n; i++)
+		part[i % 8] += v[i] * u[i];
+	return ((part[0] + part[1]) + (part[2] + part[3])) +
+		((part[4] + part[5]) + (part[6] + part[7]));
+}
+
+/* v -= (v . u) u, for u of length 1; [n]. */
 static void
 project_out(double *v, const double *u, uint32_t n)
 {
-	double		dot = 0;
+	double		dot = vectors_dot(v, u, n);
 
-	for (uint32_t i = 0; i < n; i++)
-		dot += v[i] * u[i];
 	for (uint32_t i = 0; i < n; i++)
 		v[i] -= dot * u[i];
 }
@@ -45,15 +67,16 @@ orthonormalise(const NnEnv *env, double *q, uint32_t count, uint32_t n)
 	for (uint32_t i = 0; i < count; i++)
 	{
 		double	   *v = q + (size_t) i * n,
-					norm = 0;
+					norm;
 
-		env->poll(env->host);
 		for (uint32_t pass = 0; pass < 2; pass++)
 			for (uint32_t j = 0; j < i; j++)
+			{
+				if (j % 64 == 0)
+					env->poll(env->host);
 				project_out(v, q + (size_t) j * n, n);
-		for (uint32_t k = 0; k < n; k++)
-			norm += v[k] * v[k];
-		norm = sqrt(norm);
+			}
+		norm = sqrt(vectors_dot(v, v, n));
 		for (uint32_t k = 0; k < n; k++)
 			v[k] = norm > 0 ? v[k] / norm : k == i;
 	}
@@ -75,7 +98,11 @@ orthogonal_fill(const NnEnv *env, const NnTensor *tensor, uint32_t number, uint6
 		size_t		size = (size_t) rows * columns;
 
 		for (size_t i = 0; i < size; i++)
+		{
+			if ((i & POLL_MASK) == 0)
+				env->poll(env->host);
 			q[i] = nn_rng_normal(seed, NN_STREAM_INIT + number, 0, block * size + i);
+		}
 		orthonormalise(env, q, count, n);
 		for (uint32_t r = 0; r < rows; r++)
 			for (uint32_t c = 0; c < columns; c++)
@@ -93,6 +120,21 @@ forget_fill(const NnTensor *tensor, nn_real *w)
 		w[i] = 1;
 }
 
+size_t
+nn_params_memory(const NnEnv *env, const NnPlan *plan)
+{
+	size_t		most = 0;
+
+	for (uint32_t i = 0; i < plan->ntensors; i++)
+	{
+		const NnTensor *tensor = &plan->tensor[i];
+
+		if (tensor->init == NN_INIT_ORTHOGONAL)
+			most = nn_size_add(env, most, tensor->span.count / tensor->blocks);
+	}
+	return nn_size_mul(env, most, sizeof(double));
+}
+
 void
 nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *params)
 {
@@ -108,7 +150,7 @@ nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *par
 			case NN_INIT_ZEROS:
 				break;
 			case NN_INIT_GLOROT:
-				glorot_fill(tensor, i, seed, w);
+				glorot_fill(env, tensor, i, seed, w);
 				break;
 			case NN_INIT_ORTHOGONAL:
 				orthogonal_fill(env, tensor, i, seed, w);

@@ -31,6 +31,20 @@ shape_reals(const Builder *builder, NnShape shape)
 	return nn_size_mul(env, nn_size_mul(env, n, shape.C), builder->planner.lanes);
 }
 
+/* The row that row_add fills next, for what must be set before. */
+static NnLayer *
+row_next(const Builder *builder)
+{
+	const NnEnv *env = builder->planner.env;
+	NnPlan	   *plan = builder->planner.plan;
+
+	if (plan->nlayers == NN_MAX_LAYERS)
+		nn_fail(env, NN_TOO_LARGE,
+				nn_format(env, "the network has more than %d layers, those put in by themselves included",
+						  NN_MAX_LAYERS), "Use fewer layers.");
+	return &plan->layer[plan->nlayers];
+}
+
 /* Adds one row of the op table; its plan function sets everything but place. */
 static uint32_t
 row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
@@ -38,12 +52,8 @@ row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
 {
 	const NnEnv *env = builder->planner.env;
 	NnPlan	   *plan = builder->planner.plan;
-	NnLayer    *layer = &plan->layer[plan->nlayers];
+	NnLayer    *layer = row_next(builder);
 
-	if (plan->nlayers == NN_MAX_LAYERS)
-		nn_fail(env, NN_TOO_LARGE,
-				nn_format(env, "the network has more than %d layers, those put in by themselves included",
-						  NN_MAX_LAYERS), "Use fewer layers.");
 	layer->op = (uint32_t) nn_op_find(type);
 	snprintf(layer->name, sizeof(layer->name), "%s", name);
 	layer->ninputs = ninputs;
@@ -133,18 +143,37 @@ type_is_recurrent(const char *type)
 	return strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0;
 }
 
-/* Does the layer after position want the whole sequence? */
+static bool
+layer_names(const NnLayerSpec *layer, const char *name)
+{
+	for (uint32_t i = 0; i < layer->ninputs; i++)
+		if (strcmp(layer->input[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does the layer that takes the output of the one at position want the whole
+ * sequence?  Looks through layers that keep the shape.
+ */
 static bool
 sequence_wanted(const NnSpec *spec, uint32_t position)
 {
+	const char *name = spec->layer[position].name;
+
 	for (uint32_t i = position + 1; i < spec->nlayers; i++)
 	{
 		const char *type = spec->layer[i].type;
 
+		/* Without inputs of its own a layer takes the one just before it. */
+		if (spec->layer[i].ninputs == 0 ? strcmp(spec->layer[i - 1].name, name) != 0 :
+			!layer_names(&spec->layer[i], name))
+			continue;
 		if (type_is_recurrent(type) || strcmp(type, "flatten") == 0 || strcmp(type, "last") == 0)
 			return true;
 		if (strcmp(type, "dropout") != 0 && strcmp(type, "activation") != 0)
 			return false;
+		name = spec->layer[i].name;
 	}
 	return false;
 }
@@ -160,14 +189,14 @@ recurrent_add(Builder *builder, uint32_t position, uint32_t input)
 
 	for (uint32_t d = 0; d < ndirections; d++)
 	{
-		builder->planner.plan->layer[builder->planner.plan->nlayers].reverse = d == 1;
+		row_next(builder)->reverse = d == 1;
 		ends[d] = row_add_one(builder, spec->type, row_name(builder, spec, d ? "_reverse" : ""),
 							  input, spec);
 	}
 	for (uint32_t d = 0; d < ndirections && !sequence; d++)
 	{
 		/* The last step of the reversed layer is the window's first. */
-		builder->planner.plan->layer[builder->planner.plan->nlayers].reverse = d == 1;
+		row_next(builder)->reverse = d == 1;
 		ends[d] = row_add_one(builder, "last",
 							  row_name(builder, spec, d ? "_reverse_last" : "_last"), ends[d], spec);
 	}
@@ -257,7 +286,19 @@ output_position(const NnSpec *spec)
 	return last;
 }
 
-/* An output layer of its own, where the user's last layer is not dense. */
+static bool
+spec_has_name(const NnSpec *spec, const char *name)
+{
+	for (uint32_t i = 0; i < spec->nlayers; i++)
+		if (strcmp(spec->layer[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * An output layer of its own, where the user's last layer is not dense.  Its
+ * tensors need names of their own, so it evades a layer called "output".
+ */
 static uint32_t
 output_add(Builder *builder, uint32_t input)
 {
@@ -265,6 +306,8 @@ output_add(Builder *builder, uint32_t input)
 
 	memset(&dense, 0, sizeof(dense));
 	strcpy(dense.name, "output");
+	for (uint32_t i = 2; spec_has_name(builder->planner.spec, dense.name); i++)
+		snprintf(dense.name, sizeof(dense.name), "output_%u", i);
 	return dense_add(builder, &dense, input, true);
 }
 

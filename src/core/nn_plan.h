@@ -105,6 +105,9 @@ extern size_t nn_plan_memory(const NnEnv *env, const NnPlan *plan, bool training
 /* Initial parameters, a function of seed and tensor number only.  params [nparams]. */
 extern void nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *params);
 
+/* Bytes that nn_params_init takes from the arena beside params. */
+extern size_t nn_params_memory(const NnEnv *env, const NnPlan *plan);
+
 /* Number of the tensor or layer of that name, or -1. */
 extern int nn_plan_tensor(const NnPlan *plan, const char *name);
 extern int nn_plan_layer(const NnPlan *plan, const char *name);

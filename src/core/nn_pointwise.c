@@ -94,8 +94,11 @@ nn_dropout_forward(NnState *state, const NnLayer *layer)
 		return;
 	}
 	for (size_t row = 0; row < n / state->L; row++)
+	{
+		state->env->poll(state->env->host);
 		nn_rng_mask(state->seed, stream, state->step, (row << 16) + state->first_lane,
 					layer->dropout, mask + row * state->L, state->L);
+	}
 	state->kernels->mul(y, x, mask, n);
 }
 
@@ -123,8 +126,8 @@ nn_add_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 
 		if (other.T != layer->in.T || other.S != layer->in.S || other.C != layer->in.C)
 			nn_fail(planner->env, NN_BAD_VALUE,
-					nn_format(planner->env, "layer \"%s\" cannot add %u steps of %u channels to %u steps of %u "
-							  "channels",
+					nn_format(planner->env,
+							  "layer \"%s\" cannot add %u steps of %u channels to %u steps of %u channels",
 							  spec->name, other.T, other.C, layer->in.T, layer->in.C),
 					"Give its inputs one shape, for instance by dense layers of equal units.");
 	}

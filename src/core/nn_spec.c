@@ -291,7 +291,7 @@ number_read(const Reader *reader, const Field *field, const NnJson *value, void 
 					field->max >= BIG ?
 					nn_format(reader->env, "Give a number %s %g.",
 							  field->open ? "greater than" : "of at least", field->min) :
-					nn_format(reader->env, "Give a number between %.15g and %.15g%s.",
+					nn_format(reader->env, "Give a number between %.16g and %.16g%s.",
 							  field->min, field->max, field->open ? ", both excluded" : ""));
 	if (field->kind == FIELD_INT)
 		*(uint32_t *) place = (uint32_t) x;
@@ -474,16 +474,25 @@ layer_inputs_read(const Reader *reader, const NnJson *value, NnLayerSpec *layer)
 	}
 }
 
+/* Does an earlier layer have the name of the one at position? */
+static bool
+name_is_taken(const NnSpec *spec, uint32_t position)
+{
+	for (uint32_t i = 0; i < position; i++)
+		if (strcmp(spec->layer[i].name, spec->layer[position].name) == 0)
+			return true;
+	return false;
+}
+
 static void
 layer_name_check(const Reader *reader, const NnSpec *spec, uint32_t position)
 {
 	const NnLayerSpec *layer = &spec->layer[position];
 
-	for (uint32_t i = 0; i < position; i++)
-		if (strcmp(spec->layer[i].name, layer->name) == 0)
-			reader_fail(reader, NN_BAD_VALUE,
-						nn_format(reader->env, "two layers are named \"%s\"", layer->name),
-						"Give each layer a name of its own.");
+	if (name_is_taken(spec, position))
+		reader_fail(reader, NN_BAD_VALUE,
+					nn_format(reader->env, "two layers are named \"%s\"", layer->name),
+					"Give each layer a name of its own.");
 	if (strcmp(layer->name, "past") == 0 || strcmp(layer->name, "future") == 0 ||
 		strcmp(layer->name, "static") == 0 || strcmp(layer->name, "prep") == 0 ||
 		strcmp(layer->name, "log") == 0)
@@ -504,16 +513,18 @@ static void
 layer_name_make(NnSpec *spec, uint32_t position)
 {
 	NnLayerSpec *layer = &spec->layer[position];
+	size_t		length = strlen(layer->type);
 	uint32_t	number = 1;
 
 	for (uint32_t i = 0; i < position; i++)
 		number += strcmp(spec->layer[i].type, layer->type) == 0;
-	memcpy(layer->name, layer->type, sizeof(layer->name));
-	if (number > 1)
+	/* An earlier layer may have been given the very name. */
+	for (bool free = false; !free; number++)
 	{
-		size_t		length = strlen(layer->name);
-
-		snprintf(layer->name + length, sizeof(layer->name) - length, "_%u", number);
+		memcpy(layer->name, layer->type, sizeof(layer->name));
+		if (number > 1)
+			snprintf(layer->name + length, sizeof(layer->name) - length, "_%u", number);
+		free = !name_is_taken(spec, position);
 	}
 }
 
@@ -658,9 +669,59 @@ unknown_key(const Reader *reader, const char *key)
 				"The options are listed in the documentation of training.");
 }
 
+/*
+ * Settings given for a choice that was not made: nothing would read them.  (A
+ * model holds them all.)
+ */
+static void
+meaning_check(const Reader *reader, const NnJson *options, const NnSpec *spec)
+{
+	const NnEnv *env = reader->env;
+	NnOptimizerKind optimizer = spec->optimizer;
+	bool		adam = optimizer == NN_ADAM || optimizer == NN_ADAMW,
+				cut = spec->schedule == NN_SCHEDULE_STEP || spec->schedule == NN_SCHEDULE_PLATEAU;
+	const char *loss = loss_words[spec->loss],
+			   *schedule = schedule_words[spec->schedule];
+	const struct
+	{
+		const char *key;
+		bool		is_read;
+		const char *choice,
+				   *chosen,
+				   *hint;
+	}			rules[] = {
+		{"quantiles", spec->loss == NN_LOSS_QUANTILE, "loss", loss,
+		"Set \"loss\" to \"quantile\"."},
+		{"huber_delta", spec->loss == NN_LOSS_HUBER, "loss", loss,
+		"Set \"loss\" to \"huber\"."},
+		{"rho", optimizer == NN_RMSPROP, "optimizer", optimizer_words[optimizer],
+		"It belongs to \"rmsprop\"."},
+		{"beta_1", adam, "optimizer", optimizer_words[optimizer],
+		"It belongs to \"adam\" and \"adamw\"."},
+		{"beta_2", adam, "optimizer", optimizer_words[optimizer],
+		"It belongs to \"adam\" and \"adamw\"."},
+		{"epsilon", optimizer != NN_SGD, "optimizer", optimizer_words[optimizer],
+		"Leave it out, or use another optimizer."},
+		{"schedule_factor", cut, "schedule", schedule,
+		"Set \"schedule\" to \"step\" or \"plateau\"."},
+		{"schedule_patience", cut, "schedule", schedule,
+		"Set \"schedule\" to \"step\" or \"plateau\"."},
+		{"minimum_learning_rate", spec->schedule != NN_SCHEDULE_CONSTANT, "schedule", schedule,
+		"Set \"schedule\" to \"step\", \"cosine\" or \"plateau\"."},
+		{"outlier_threshold", spec->outliers != NN_OUTLIERS_NONE, "outliers", "none",
+		"Set \"outliers\" to \"iqr\", \"zscore\" or \"winsorise\"."}
+	};
+
+	for (size_t i = 0; i < NFIELDS(rules); i++)
+		if (!rules[i].is_read && nn_json_member(options, rules[i].key))
+			reader_fail(reader, NN_BAD_VALUE,
+						nn_format(env, "option \"%s\" has no meaning for %s \"%s\"", rules[i].key,
+								  rules[i].choice, rules[i].chosen), rules[i].hint);
+}
+
 /* Settings that contradict each other. */
 static void
-spec_check(const Reader *reader, const NnJson *options, const NnSpec *spec)
+spec_check(const Reader *reader, const NnSpec *spec)
 {
 	const NnEnv *env = reader->env;
 
@@ -677,11 +738,6 @@ spec_check(const Reader *reader, const NnJson *options, const NnSpec *spec)
 					nn_format(env, "optimizer \"%s\" has no weight decay",
 							  optimizer_words[spec->optimizer]),
 					"Use \"adamw\", or the penalty \"l2\".");
-	if (options && nn_json_member(options, "quantiles") && !reader->model &&
-		spec->loss != NN_LOSS_QUANTILE)
-		reader_fail(reader, NN_BAD_VALUE,
-					nn_format(env, "option \"quantiles\" has no meaning for loss \"%s\"",
-							  loss_words[spec->loss]), "Set \"loss\" to \"quantile\".");
 	if (spec->minimum_learning_rate > spec->learning_rate)
 		reader_fail(reader, NN_BAD_VALUE,
 					nn_format(env, "option \"minimum_learning_rate\" is %g, above the learning rate %g",
@@ -728,7 +784,9 @@ nn_spec_parse(const NnEnv *env, const NnJson *options, NnSpec *spec)
 		spec->weight_decay = 0.01;
 	if (spec->nlayers == 0)
 		short_form_expand(env, &form, spec);
-	spec_check(&reader, options, spec);
+	spec_check(&reader, spec);
+	if (options != NULL)
+		meaning_check(&reader, options, spec);
 }
 
 void
@@ -757,7 +815,7 @@ nn_spec_read(const NnEnv *env, const NnJson *object, NnSpec *spec)
 			nn_fail(env, NN_BAD_MODEL,
 					nn_format(env, "the spec of the model lacks the setting \"%s\"",
 							  spec_fields[i].key), NULL);
-	spec_check(&reader, object, spec);
+	spec_check(&reader, spec);
 }
 
 /* ------------------------------------------------------------------------

@@ -3,7 +3,8 @@
  *		Takes the slabs of a plan and runs its layers over one tile.
  *
  * Knows no operation: it walks the list and calls the table.  Polls the host
- * before each layer; recurrent layers poll at each step as well.
+ * before each layer and each matrix that it packs; layers poll at each step or
+ * row of theirs that is a product.
  */
 #include <string.h>
 
@@ -51,6 +52,7 @@ nn_state_pack(NnState *state)
 
 		if ((pack->backward && state->gradients == NULL) || (pack->explain && !state->explain))
 			continue;
+		state->env->poll(state->env->host);
 		state->kernels->pack(state->packed + pack->offset,
 							 state->params + plan->tensor[pack->tensor].span.offset,
 							 pack->rs, pack->cs, pack->M, pack->K);

@@ -20,6 +20,8 @@ nn_trainer_memory(const NnEnv *env, const NnSpec *spec, const NnPlan *plan, uint
 	bytes = nn_size_mul(env, reals, sizeof(nn_real));
 	bytes = nn_size_add(env, bytes, nn_plan_memory(env, plan, true));
 	bytes = nn_size_add(env, bytes, nn_optim_memory(env, plan));
+	bytes = nn_size_add(env, bytes, nn_params_memory(env, plan));
+	bytes = nn_size_add(env, bytes, nn_size_mul(env, spec->epochs, sizeof(NnEpoch)));
 	bytes = nn_size_add(env, bytes, nn_size_mul(env, ntrain, sizeof(uint32_t)));
 	return nn_size_add(env, bytes, nn_size_mul(env, spec->batch_size, sizeof(NnWindow)));
 }
@@ -132,6 +134,7 @@ nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate, uint64_t *
 		for (size_t k = 0; k < plan->nparams; k++)
 			trainer->gradient[k] += part[k];
 	}
+	trainer->env->poll(trainer->env->host);
 	penalty = nn_penalty_add(trainer->spec, plan, trainer->params, trainer->gradient);
 	*norm = nn_gradient_clip(trainer->spec, plan->nparams, trainer->gradient);
 	nn_optim_step(trainer->optim, learning_rate, trainer->params, trainer->gradient);
@@ -162,9 +165,18 @@ static void __attribute__((noreturn))
 diverged(const NnTrainer *trainer, uint32_t epoch, const char *what)
 {
 	nn_fail(trainer->env, NN_DIVERGED,
-			nn_format(trainer->env, "training diverged in epoch %u: the %s is not a finite number",
+			nn_format(trainer->env, "training diverged in epoch %u: %s is not a finite number",
 					  epoch + 1, what),
 			"Use a smaller \"learning_rate\", or limit gradients with \"clip_norm\".");
+}
+
+/* The last step of all is followed by no loss that would show it. */
+static void
+params_check(const NnTrainer *trainer)
+{
+	for (size_t k = 0; k < trainer->plan->nparams; k++)
+		if (!isfinite(trainer->params[k]))
+			diverged(trainer, trainer->report.best_epoch, "a parameter");
 }
 
 /* One pass over the training windows. */
@@ -192,13 +204,13 @@ epoch_run(NnTrainer *trainer, uint32_t epoch, NnEpoch *log)
 		sum += nn_trainer_step(trainer, n, log->learning_rate, &known, &norm);
 		norm_sum += norm;
 		if (!isfinite(sum) || !isfinite(norm))
-			diverged(trainer, epoch, isfinite(sum) ? "gradient" : "loss");
+			diverged(trainer, epoch, isfinite(sum) ? "the gradient" : "the loss");
 	}
 	log->loss = known > 0 ? sum / (double) known : NAN;
 	log->gradient_norm = norm_sum / steps;
 	log->validation_loss = nn_trainer_loss(trainer, trainer->validation, trainer->nvalidation);
 	if (trainer->nvalidation > 0 && !isfinite(log->validation_loss))
-		diverged(trainer, epoch, "validation loss");
+		diverged(trainer, epoch, "the validation loss");
 }
 
 void
@@ -247,6 +259,7 @@ nn_trainer_run(NnTrainer *trainer)
 	}
 	else
 		report->best_epoch = report->nepochs - 1;
+	params_check(trainer);
 	report->train_loss = report->epoch[report->best_epoch].loss;
 	report->validation_loss = report->epoch[report->best_epoch].validation_loss;
 }

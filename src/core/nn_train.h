@@ -54,7 +54,7 @@ extern NnTrainer *nn_trainer_create(const NnEnv *env, const NnSpec *spec, const 
 /*
  * Runs the epochs.  With patience > 0 the weights of the epoch with the least
  * validation loss (training loss without a validation part) end up in params.
- * Fails with NN_DIVERGED when a loss leaves the finite numbers.
+ * Fails with NN_DIVERGED when a loss or a parameter leaves the finite numbers.
  */
 extern void nn_trainer_run(NnTrainer *trainer);
 

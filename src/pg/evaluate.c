@@ -199,6 +199,8 @@ metrics_average(const Metrics *each, uint32 n)
 	}
 	for (uint32 k = 0; k < n; k++)
 		all.n += each[k].n;
+	if (n > 1)
+		all.value[9] = all.value[7] > 0 ? 1 - all.value[0] / all.value[7] : NAN;
 	return all;
 }
 

@@ -138,6 +138,11 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 	run->env = env;
 	run->row = registry_get(env, name, version);
 	run->model = run->row->model;
+	if (run->model->time_column[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" was made by lstm.fit and knows no columns", name),
+				 errhint("Call lstm.predict with its value from lstm.model_values.")));
 	roles_of(run->model, &run->roles);
 	if (source == NULL)
 		stored_source_check(run->row);
@@ -195,7 +200,8 @@ model_run_when(const ModelRun *run, uint32 s, int64 row)
 {
 	if (run->data->kind == NN_TIME_INTEGER)
 		return psprintf(INT64_FORMAT, source_time(run->data, s, row));
-	return timestamptz_to_str(source_instant(run->data, s, row));
+	/* The server's function prints into a buffer of its own; a message may name two times. */
+	return pstrdup(timestamptz_to_str(source_instant(run->data, s, row)));
 }
 
 void
@@ -230,7 +236,7 @@ model_run_newest(const ModelRun *run, uint32 s)
 						run->roles.nseries > 0 ? series->name[s] : "",
 						run->roles.nseries > 0 ? "\"" : "", series->history[s], run->row->name,
 						spec->context + spec->difference),
-				 errhint("Give more rows of the past.")));
+				 errhint("Give more rows of the past; those after the last known target do not count.")));
 	return (NnWindow) {s, series->first[s] + series->history[s] - 1};
 }
 

@@ -140,6 +140,8 @@ lstm_train(PG_FUNCTION_ARGS)
 	int			version;
 
 	INSTR_TIME_SET_CURRENT(start);
+	/* Here rather than by the INSERT, after all epochs. */
+	PreventCommandIfReadOnly("lstm.train()");
 	name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	text = argument_text_required(fcinfo, ARG_SOURCE, "source");
 	if (!PG_ARGISNULL(ARG_GEOM))

@@ -86,13 +86,20 @@ lengths_check(const NnSpec *spec, const NnSeries *series)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("%s has no known value of its target", series_label(series, s)),
+					 series->name[s][0] == '\0' ?
+					 errhint("Rows to learn from need numbers in the target column.") :
 					 errhint("Leave it out of the source.")));
 		if (series->history[s] < spec->context + spec->horizon + spec->difference)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("%s has %u rows, but context %u and horizon %u need at least %u",
+					 errmsg("%s has %u rows, but context %u%s horizon %u%s need at least %u",
 							series_label(series, s), series->history[s], spec->context,
-							spec->horizon, spec->context + spec->horizon + spec->difference),
+							spec->difference == 0 ? " and" : ",", spec->horizon,
+							spec->difference == 0 ? "" :
+							psprintf(" and difference %u", spec->difference),
+							spec->context + spec->horizon + spec->difference),
+					 series->name[s][0] == '\0' ?
+					 errhint("Use a shorter context or horizon, or give more rows.") :
 					 errhint("Use a shorter context or horizon, or leave the series out of the source.")));
 	}
 }

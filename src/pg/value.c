@@ -173,6 +173,19 @@ steps_take(const NnEnv *env, NnJson *options, const char *key)
 	return 0;
 }
 
+/* What belongs to a named model is no option here. */
+static void
+options_refuse(const NnEnv *env, const NnJson *options)
+{
+	static const char *const keys[] = {"deploy", "progress"};
+
+	for (size_t i = 0; options != NULL && i < lengthof(keys); i++)
+		if (nn_json_member(options, keys[i]) != NULL)
+			nn_fail(env, NN_BAD_VALUE,
+					nn_format(env, "option \"%s\" has no meaning for lstm.fit", keys[i]),
+					"Leave it out, or use lstm.train.");
+}
+
 static NnModel *
 fit_run(const NnEnv *env, FitState *state)
 {
@@ -186,6 +199,7 @@ fit_run(const NnEnv *env, FitState *state)
 	NnFrequency frequency;
 	bool		given;
 
+	options_refuse(env, options);
 	training_options(env, options, spec, &input.split_given);
 	spec->horizon = horizon ? horizon : 1;
 	spec->context = context ? context : 1;

@@ -48,3 +48,31 @@ SELECT seed, round(rmse::numeric, 3) AS test_rmse, round(persistence::numeric, 3
 	round(seconds::numeric, 2) AS train_seconds FROM score ORDER BY seed;
 SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY rmse)::numeric, 3) AS median_test_rmse,
 	round(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric, 2) AS median_seconds FROM score;
+
+\echo
+\echo (b) a network chosen on the training year: candidates by MSE on its last fifth
+CREATE FUNCTION network(units int, more text) RETURNS jsonb LANGUAGE sql AS $$
+SELECT jsonb_build_object('units', units) || '{"loss": "mse", "residual": true, "epochs": 60, "batch_size": 72, "progress": 0}'::jsonb || more::jsonb $$;
+CREATE TABLE candidate AS
+SELECT context, units, more, t.validation_loss, t.epochs, t.seconds
+FROM (VALUES (1), (3), (6), (24)) AS c (context), (VALUES (16), (50)) AS u (units),
+	(VALUES ('{}'), ('{"dropout": 0.2}'), ('{"learning_rate": 0.0003}')) AS o (more),
+	LATERAL lstm.train('candidate', 'SELECT ts, pm25, dewp, temp, pres, cbwd, iws, "is", ir FROM pollution WHERE no <= 24 + 8761',
+		target => 'pm25', past_covariates => 'dewp, temp, pres, cbwd, iws, "is", ir', horizon => 1, context => context,
+		options => network(units, more)) AS t;
+SELECT context, units, more, round(validation_loss::numeric, 5) AS validation_loss, epochs, round(seconds::numeric, 1) AS seconds
+FROM candidate ORDER BY candidate.validation_loss LIMIT 6;
+CREATE TABLE chosen AS
+SELECT seed, t.version, context, t.seconds
+FROM (SELECT * FROM candidate ORDER BY validation_loss LIMIT 1) AS best, generate_series(1, 5) AS seed,
+	LATERAL lstm.train('chosen', 'SELECT ts, pm25, dewp, temp, pres, cbwd, iws, "is", ir FROM pollution WHERE no <= 24 + 8761',
+		target => 'pm25', past_covariates => 'dewp, temp, pres, cbwd, iws, "is", ir', horizon => 1, context => context,
+		options => network(units, more) || jsonb_build_object('seed', seed)) AS t;
+CREATE TABLE chosen_score AS
+SELECT c.seed, c.seconds, e.n, e.rmse, e.mae, e.baseline_rmse AS persistence
+FROM chosen AS c, LATERAL lstm.evaluate('chosen', format('SELECT ts, pm25, dewp, temp, pres, cbwd, iws, "is", ir FROM pollution WHERE no > 24 + 8761 - %s', context),
+	baseline => 'naive', version => c.version) AS e
+WHERE e.level = 'all';
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY rmse)::numeric(8,3) AS median_test_rmse, min(rmse)::numeric(8,3) AS least, max(rmse)::numeric(8,3) AS greatest,
+	max(persistence)::numeric(8,3) AS persistence, max(n) AS pairs, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric(8,2) AS median_seconds
+FROM chosen_score;

@@ -1,0 +1,326 @@
+/*
+ * model_file.h
+ *		Valid model files, taken apart, and the tools to change them.
+ *
+ * A file is its header as text and its data as bytes; what is changed in one is
+ * made to agree in the other only where a function says so.
+ *
+ * For fuzz_model.c, which includes it once.
+ */
+#ifndef MODEL_FILE_H
+#define MODEL_FILE_H
+
+#include "core/nn_model.h"
+#include "core/nn_safetensors.h"
+
+#include "unit.h"
+
+#define MAX_HEADER 131072
+#define MAX_DATA 65536
+#define NBASES 3
+
+typedef struct File
+{
+	size_t		nheader,
+				ndata;
+	char		header[MAX_HEADER]; /* NUL-terminated */
+	uint8_t		data[MAX_DATA];
+} File;
+
+static File bases[NBASES];
+
+/* ------------------------------------------------------------------------
+ * Valid models
+ */
+
+static char **
+names_make(const char *prefix, uint32_t n)
+{
+	char	  **names = NN_NEW_ARRAY(unit_env(), char *, n);
+
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = nn_format(unit_env(), "%s%u", prefix, i);
+	return names;
+}
+
+static double *
+numbers_make(size_t n, double first)
+{
+	double	   *x = NN_NEW_ARRAY(unit_env(), double, n);
+
+	for (size_t i = 0; i < n; i++)
+		x[i] = first + (double) i / 8;
+	return x;
+}
+
+static void
+prep_make(NnModel *model)
+{
+	const NnSpec *spec = &model->spec;
+	NnPrep	   *prep = model->prep = NN_NEW(unit_env(), NnPrep);
+	size_t		n;
+
+	prep->ngroups = spec->scale_by_series ? model->nseries : 1;
+	prep->C = spec->ntargets + spec->npast + spec->nfuture;
+	prep->Cs = spec->nstatic;
+	n = (size_t) prep->ngroups * prep->C;
+	prep->center = numbers_make(n, -1);
+	prep->scale = numbers_make(n, 0.5);
+	prep->mean = numbers_make(n, 0);
+	prep->low = numbers_make(n, -10);
+	prep->high = numbers_make(n, 10);
+	prep->low[0] = -INFINITY;
+	prep->high[0] = INFINITY;
+	if (prep->Cs > 0)
+	{
+		prep->static_center = numbers_make(prep->Cs, 3);
+		prep->static_scale = numbers_make(prep->Cs, 4);
+	}
+}
+
+static void
+report_make(NnReport *report)
+{
+	report->nepochs = 2;
+	report->epoch = NN_NEW_ARRAY(unit_env(), NnEpoch, 2);
+	report->epoch[0] = (NnEpoch) {1.5, NAN, 0.001, 2};
+	report->epoch[1] = (NnEpoch) {0.75, 0.875, 0.001, 1};
+	report->train_loss = 0.75;
+	report->validation_loss = 0.875;
+	report->mae = report->skill = NAN;
+	report->rows = 100;
+	report->train_windows = 60;
+}
+
+static NnModel *
+model_make(int number)
+{
+	static const char *const options[NBASES] = {
+		"{\"units\": 2, \"epochs\": 5}",
+		"{\"architecture\": \"gru\", \"units\": 1, \"epochs\": 3, \"loss\": \"quantile\","
+		" \"scale_by_series\": true, \"residual\": false}",
+		"{\"layers\": [{\"type\": \"lstm\", \"units\": 1, \"peephole\": true, \"bidirectional\": true,"
+		" \"name\": \"up\"}, {\"type\": \"dense\"}], \"epochs\": 9, \"missing\": \"mask\","
+		" \"loss\": \"student_t\", \"optimizer\": \"sgd\", \"momentum\": 0.5, \"bounds\": [0, null]}"
+	};
+	NnEnv	   *env = unit_env();
+	NnModel    *model = NN_NEW(env, NnModel);
+	NnPlan	   *plan;
+
+	nn_spec_parse(env, nn_json_parse(env, options[number], strlen(options[number]), "options",
+									 NN_BAD_VALUE), &model->spec);
+	model->spec.context = 4;
+	model->spec.horizon = 2;
+	model->spec.npast = 1;
+	model->nseries = 1;
+	model->frequency = (NnFrequency) {NN_UNIT_MICROSECOND, NN_HOUR, false};
+	model->zone = "Europe/Vienna";
+	model->time_column = "ts";
+	model->series = names_make("", 1);
+	model->series[0] = "";
+	if (number == 1)
+	{
+		model->spec.ntargets = 2;
+		model->spec.nfuture = 1;
+		model->spec.nstatic = 2;
+		model->time_kind = NN_TIME_INTEGER;
+		model->frequency = (NnFrequency) {NN_UNIT_INTEGER, 5, false};
+		model->zone = "";
+		model->nseries_columns = 1;
+		model->series_column = names_make("id", 1);
+		model->nseries = 3;
+		model->series = names_make("s", 3);
+		model->series[2] = "\xc3\xa9\"\\\n";
+	}
+	if (number == 2)
+	{
+		model->time_kind = NN_TIME_DATE;
+		model->frequency = (NnFrequency) {NN_UNIT_MONTH, 1, true};
+	}
+	model->target = names_make("y", model->spec.ntargets);
+	model->past = names_make("x", model->spec.npast);
+	model->future = names_make("f", model->spec.nfuture);
+	model->statics = names_make("c", model->spec.nstatic);
+	prep_make(model);
+	report_make(&model->report);
+	plan = nn_plan_build(env, &model->spec, nn_kernels_get("generic"), NN_LANES);
+	model->nparams = plan->nparams;
+	model->params = NN_NEW_ARRAY(env, nn_real, plan->nparams);
+	for (size_t i = 0; i < plan->nparams; i++)
+		model->params[i] = (nn_real) i / 16 - 1;
+	return model;
+}
+
+static void
+bases_make(void)
+{
+	for (int i = 0; i < NBASES; i++)
+	{
+		File	   *base = &bases[i];
+		size_t		length;
+		uint8_t    *bytes = nn_model_write(unit_env(), model_make(i), &length);
+
+		base->nheader = (size_t) nn_u64_get(bytes);
+		base->ndata = length - 8 - base->nheader;
+		memcpy(base->header, bytes + 8, base->nheader);
+		base->header[base->nheader] = '\0';
+		memcpy(base->data, bytes + 8 + base->nheader, base->ndata);
+		UNIT_INTEGER(base->nheader % 8, 0);
+	}
+}
+
+static void
+file_copy(File *to, const File *from)
+{
+	to->nheader = from->nheader;
+	to->ndata = from->ndata;
+	memcpy(to->header, from->header, from->nheader + 1);
+	memcpy(to->data, from->data, from->ndata);
+}
+
+/* ------------------------------------------------------------------------
+ * Changing a file
+ */
+
+static void
+header_splice(File *file, size_t at, size_t removed, const char *text)
+{
+	size_t		added = strlen(text);
+
+	if (at + removed > file->nheader || file->nheader - removed + added >= MAX_HEADER)
+		return;
+	memmove(file->header + at + added, file->header + at + removed,
+			file->nheader - at - removed + 1);
+	memcpy(file->header + at, text, added);
+	file->nheader += added - removed;
+}
+
+/* The first occurrence from on; it must be there, or the mutant is none. */
+static size_t
+header_find(const File *file, size_t from, const char *text)
+{
+	const char *found = strstr(file->header + from, text);
+
+	if (found == NULL)
+	{
+		UNIT_FAILED("the header has no %s", text);
+		return 0;
+	}
+	return (size_t) (found - file->header);
+}
+
+static void
+header_replace(File *file, const char *from, const char *to)
+{
+	header_splice(file, header_find(file, 0, from), strlen(from), to);
+}
+
+/* Where the tensor's entry begins. */
+static size_t
+entry_find(const File *file, const char *name)
+{
+	char		key[128];
+
+	snprintf(key, sizeof(key), "\"%s\":{\"dtype\"", name);
+	return header_find(file, 0, key);
+}
+
+static void
+entry_replace(File *file, const char *name, const char *from, const char *to)
+{
+	header_splice(file, header_find(file, entry_find(file, name), from), strlen(from), to);
+}
+
+static void
+offsets_get(const File *file, const char *name, size_t *begin, size_t *end)
+{
+	size_t		at = header_find(file, entry_find(file, name), "\"data_offsets\":[");
+
+	sscanf(file->header + at, "\"data_offsets\":[%zu,%zu]", begin, end);
+}
+
+/* Moves offsets by so many bytes: begins from there on, ends behind it. */
+static void
+offsets_shift(File *file, size_t from, long by)
+{
+	static const char key[] = "\"data_offsets\":[";
+	size_t		at = 0;
+	const char *found;
+
+	while ((found = strstr(file->header + at, key)) != NULL)
+	{
+		size_t		begin,
+					end;
+		int			n = 0;
+		char		text[64];
+
+		at = (size_t) (found - file->header) + strlen(key);
+		sscanf(file->header + at, "%zu,%zu%n", &begin, &end, &n);
+		snprintf(text, sizeof(text), "%zu,%zu", begin >= from ? begin + (size_t) by : begin,
+				 end > from ? end + (size_t) by : end);
+		header_splice(file, at, (size_t) n, text);
+	}
+}
+
+static void
+data_insert(File *file, size_t at, const uint8_t *bytes, size_t n)
+{
+	memmove(file->data + at + n, file->data + at, file->ndata - at);
+	memmove(file->data + at, bytes, n);
+	file->ndata += n;
+}
+
+static void
+data_remove(File *file, size_t at, size_t n)
+{
+	memmove(file->data + at, file->data + at + n, file->ndata - at - n);
+	file->ndata -= n;
+}
+
+/* A tensor grows by its own bytes, as many times as it takes. */
+static void
+tensor_grow(File *file, const char *name, const char *from_shape, const char *to_shape, size_t n)
+{
+	uint8_t		more[1024];
+	size_t		begin,
+				end;
+
+	offsets_get(file, name, &begin, &end);
+	for (size_t i = 0; i < n && i < sizeof(more); i++)
+		more[i] = file->data[begin + i % (end - begin)];
+	data_insert(file, end, more, n);
+	offsets_shift(file, end, (long) n);
+	/* Its own end was not behind itself. */
+	entry_replace(file, name, nn_format(unit_env(), "[%zu,%zu]", begin, end),
+				  nn_format(unit_env(), "[%zu,%zu]", begin, end + n));
+	entry_replace(file, name, from_shape, to_shape);
+}
+
+/* A tensor more, at the end. */
+static void
+tensor_add(File *file, const char *entry, const uint8_t *bytes, size_t n)
+{
+	size_t		at = file->nheader;
+
+	while (file->header[at - 1] != '}')
+		at--;
+	header_splice(file, at - 1, 0, nn_format(unit_env(), ",%s\"data_offsets\":[%zu,%zu]}", entry,
+											 file->ndata, file->ndata + n));
+	if (n > 0)
+		data_insert(file, file->ndata, bytes, n);
+}
+
+static void
+number_set(File *file, const char *name, size_t i, double value)
+{
+	size_t		begin,
+				end;
+
+	offsets_get(file, name, &begin, &end);
+	if (strncmp(name, "prep.", 5) == 0 || strncmp(name, "log.", 4) == 0)
+		nn_f64_put(file->data + begin + 8 * i, value);
+	else
+		nn_f32_put(file->data + begin + 4 * i, (float) value);
+}
+
+#endif							/* MODEL_FILE_H */

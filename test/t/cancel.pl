@@ -1,0 +1,203 @@
+#!/usr/bin/perl
+# cancel.pl
+#		Cancelling and statement_timeout are answered within 250 ms wherever they
+#		strike, and leave nothing behind: no model, no memory, no changed arithmetic.
+#
+# Moments come from a fixed seed.  A time runs from just before pg_cancel_backend
+# is sent to when psql prints the error, round trips included.  On a machine that
+# is busy with something else a process may get no CPU for longer than that; a
+# late answer is asked for again at the same moment, twice at the most, and counts
+# when it is late each time.
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use LstmSession;
+use LstmTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $LIMIT_MS = 250;
+my $SEED = 20240229;
+
+my $node = lstm_node('primary');
+my ($session, $other, $wide);
+
+# What runs when it is hit: name, moments, milliseconds within which they lie, statement.
+# One SELECT of lstm.train each, longer than its moments.
+my $train = q{SELECT * FROM lstm.train('victim', %s, time_column => 't', options => '{%s, "progress": 0}')};
+my @jobs = (
+	# The 50 of a training: small steps, steps of several ms, large products, many columns.
+	[ 'epochs of a small network', 20, 600,
+		sprintf($train =~ s/options/context => 24, options/r, q{'waves'},
+			'"epochs": 100000, "patience": 0') ],
+	[ 'LSTM of 512 units, context 96, batches of 256', 15, 900,
+		sprintf($train =~ s/options/context => 96, horizon => 24, options/r, q{'waves'},
+			'"epochs": 1000, "units": 512, "batch_size": 256') ],
+	[ 'dense layers of 4 million weights', 10, 600,
+		sprintf($train =~ s/options/context => 24, horizon => 24, options/r, q{'waves'},
+			'"epochs": 1000, "batch_size": 64, "layers": [{"type": "flatten"}, {"type": "dense", "units": 2000},
+				{"type": "dense", "units": 2000}, {"type": "dense"}]') ],
+	[ 'fitting the preparation: 500,000 rows, robust scaling, seasonal gaps', 5, 900,
+		sprintf($train, q{'SELECT t, CASE WHEN t % 7 > 0 THEN y END AS y FROM many'},
+			'"epochs": 1000, "scaling": "robust", "missing": "seasonal", "season": 500, "outliers": "iqr"') ],
+
+	# Reading and judging.
+	[ 'reading 500,000 rows', 10, undef, q{SELECT * FROM lstm.forecast('kept', source => 'many')} ],
+	[ 'reading 500,000 rows in disorder', 5, undef, q{SELECT * FROM lstm.forecast('kept', source => 'disorder')} ],
+	[ 'evaluate', 10, 1200, q{SELECT * FROM lstm.evaluate('kept', source => 'many')} ],
+	[ 'hindcast', 10, 1200, q{SELECT count(*) FROM lstm.hindcast('kept', source => 'many')} ],
+	[ 'lstm.fit', 5, 600, q{SELECT md5(lstm.fit(t, y, '{"epochs": 1000, "context": 24}')::bytea) FROM many} ],
+	[ 'lstm.predict', 3, 100,
+		q{SELECT sum(v[1]) FROM lstm.model_values, generate_series(1, 1000000) i,
+			lstm.predict(model, array_fill(i::float8, ARRAY[24]), 1) v WHERE name = 'kept'} ]);
+
+sub median
+{
+	my @sorted = sort { $a <=> $b } @_;
+
+	return $sorted[ $#sorted / 2 ];
+}
+
+# One cancel so many seconds after the statement began.  Milliseconds, or undef
+# when the statement had ended by itself.
+sub cancel_at
+{
+	my ($statement, $moment) = @_;
+	my ($sent, $answer);
+
+	$session->send($statement);
+	sleep $moment;
+	$sent = time;
+	$other->query('SELECT pg_cancel_backend(' . $session->pid . ')');
+	$answer = $session->wait(qr/^ERROR:/m);
+	return if $answer !~ /ERROR:  57014: canceling statement due to user request/;
+	return 1000 * ($session->{ended_at} - $sent);
+}
+
+# Milliseconds that a statement needs when it is let be.
+sub duration
+{
+	my ($statement) = @_;
+	my $begin = time;
+
+	$session->query($statement);
+	return 1000 * (time - $begin);
+}
+
+# Bytes in use by the session's memory contexts, caches left out: those may
+# learn something at any time.
+sub memory
+{
+	return $session->query(q{SELECT sum(used_bytes) FROM pg_backend_memory_contexts
+		WHERE name !~ 'Cache|index info|relation rules' AND coalesce(parent, '') !~ 'Cache'}) + 0;
+}
+
+# Products that are denormal, or zero where denormals are flushed; and a sum of a
+# denormal, zero where they are taken for zeros.
+my $denormals = q{SELECT a * b, c * d, a * b + a * b FROM (VALUES
+	(1e-300::float8, 1e-10::float8, 1e-30::float4, 1e-10::float4)) AS v (a, b, c, d)};
+my $denormals_expected = "1e-310|1e-40|2e-310\n";
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE waves AS SELECT t, sin(t / 4.0) + sin(t::float8 * t) / 10 AS y FROM generate_series(1, 3000) t;
+	CREATE TABLE many AS SELECT t, sin(t / 4.0) + sin(t::float8 * t) / 10 AS y FROM generate_series(1, 500000) t;
+	CREATE TABLE disorder AS SELECT * FROM many ORDER BY t::bigint * 7919 % 500009;
+	SELECT lstm.train('kept', 'waves', time_column => 't', context => 24, options => '{"epochs": 3, "progress": 0}');
+	SET lstm.progress = 0;
+});
+$session = LstmSession->new($node);
+$other = LstmSession->new($node);
+is($session->query($denormals), $denormals_expected, 'denormals before');
+
+# Every statement once, so that caches are filled.
+cancel_at($_->[3], 0.1) foreach @jobs;
+my $before = memory();
+my (@all, $done);
+
+srand($SEED);
+foreach my $job (@jobs)
+{
+	my ($name, $moments, $within, $statement) = @$job;
+	my (@took, @late);
+
+	$within //= 0.9 * duration($statement);
+	for (my $i = 0; $i < $moments; $i++)
+	{
+		my $moment = rand($within) / 1000;
+		my $took = cancel_at($statement, $moment);
+
+		for (my $again = 0; $again < 2 && defined $took && $took > $LIMIT_MS; $again++)
+		{
+			note sprintf('%s: %.0f ms when cancelled after %.0f ms; again', $name, $took, 1000 * $moment);
+			$took = cancel_at($statement, $moment);
+		}
+		$done++ if !defined $took;
+		next if !defined $took;
+		push @took, $took;
+		push @late, sprintf('%.0f ms after %.0f ms', $took, 1000 * $moment) if $took > $LIMIT_MS;
+	}
+	push @all, @took;
+	is(join(', ', @late), '', "cancelled within $LIMIT_MS ms: $name");
+	cmp_ok(scalar @took, '>=', 0.8 * $moments, "most moments hit it: $name");
+	diag sprintf('%-70s %2d cancels, median %3.0f ms, max %3.0f ms', $name, scalar @took, median(@took),
+		(sort { $b <=> $a } @took)[0]);
+}
+diag sprintf('all %d cancels: median %.0f ms, max %.0f ms', scalar @all, median(@all),
+	(sort { $b <=> $a } @all)[0]);
+
+my $after = memory();
+
+diag sprintf('memory in use: %.1f kB before, %.1f kB after', $before / 1024, $after / 1024);
+cmp_ok($after - $before, '<', 16 * 1024, 'memory contexts do not grow');
+is($session->query($denormals), $denormals_expected, 'denormals after cancels');
+is($session->query('SELECT name FROM lstm.models'), "kept\n", 'no model is left');
+is($session->query(q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'}), "0\n",
+	'no lock is left');
+
+# A timeout ends like a cancel, and 200 ms means 200 ms and the answer's time.
+my @over;
+for (1 .. 5)
+{
+	my $begin = time;
+	my $answer = $session->query("SET statement_timeout = 200;\n$jobs[1]->[3]");
+
+	push @over, 1000 * (time - $begin) - 200;
+	like($answer, qr/57014: canceling statement due to statement timeout/, 'statement_timeout');
+	$session->query('RESET statement_timeout');
+}
+cmp_ok(median(@over), '<', $LIMIT_MS, "statement_timeout = 200ms: over by less than $LIMIT_MS ms");
+diag sprintf('statement_timeout = 200ms: over by %s ms', join ', ', map { sprintf '%.0f', $_ } @over);
+
+# An error from inside of the epochs.
+like($session->query(q{SELECT * FROM lstm.train('victim', 'waves', time_column => 't', context => 24,
+	options => '{"scaling": "none", "optimizer": "sgd", "learning_rate": 1000, "epochs": 200, "progress": 0,
+		"layers": [{"type": "lstm", "units": 8, "activation": "linear"}, {"type": "dense"}]}')}),
+	qr/ERROR:  22003: training diverged/, 'training diverges');
+is($session->query($denormals), $denormals_expected, 'denormals after an error of training');
+
+# In a subtransaction, the outer transaction goes on.
+$session->query(q{CREATE FUNCTION train_or_not() RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM lstm.train('victim', 'waves', time_column => 't', context => 24, options => '{"epochs": 100000, "patience": 0, "progress": 0}');
+		RETURN 'trained';
+	EXCEPTION WHEN query_canceled THEN
+		RETURN 'cancelled';
+	END $$});
+$session->send('SELECT train_or_not(), (SELECT count(*) FROM lstm.models)');
+sleep 0.2;
+$other->query('SELECT pg_cancel_backend(' . $session->pid . ')');
+is($session->wait, "cancelled|1\n", 'caught in a subtransaction');
+is($session->query($denormals), $denormals_expected, 'denormals after that');
+
+# The session still trains.
+like($session->query(q{SELECT version FROM lstm.train('kept', 'waves', time_column => 't', context => 24,
+	options => '{"epochs": 2, "progress": 0}')}), qr/^2$/m, 'the session goes on');
+
+$session->close;
+$other->close;
+$node->stop;
+done_testing();
