@@ -109,7 +109,7 @@ COMMENT ON COLUMN lstm.models.source IS 'table, view or SELECT it was trained on
 COMMENT ON COLUMN lstm.models.search_path IS 'search_path under which source runs';
 COMMENT ON COLUMN lstm.models.trained_at IS 'start of the transaction that trained it';
 COMMENT ON COLUMN lstm.models.rows IS 'rows it was trained on, validation part included';
-COMMENT ON COLUMN lstm.models.metrics IS 'what lstm.train returned: losses, skill, epochs, seconds';
+COMMENT ON COLUMN lstm.models.metrics IS 'what lstm.train found: epochs, losses, and on the validation rows mae, baseline_mae (original units) and skill';
 COMMENT ON CONSTRAINT models_pkey ON lstm.models IS 'a version is trained once';
 COMMENT ON CONSTRAINT models_name_check ON lstm.models IS 'names have 1 to 63 bytes and no control characters';
 COMMENT ON CONSTRAINT models_version_check ON lstm.models IS 'versions count from 1';
@@ -358,10 +358,12 @@ CREATE FUNCTION lstm.plot_forecast(
 	horizon				int DEFAULT NULL,
 	history				int DEFAULT NULL,
 	confidence_level	float8 DEFAULT 0.95,
-	source				text DEFAULT NULL)
+	source				text DEFAULT NULL,
+	future				text DEFAULT NULL,
+	version				int DEFAULT NULL)
 	RETURNS xml
 	AS 'MODULE_PATHNAME', 'lstm_plot_forecast' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION lstm.plot_forecast(text, text, text, int, int, float8, text) IS
+COMMENT ON FUNCTION lstm.plot_forecast(text, text, text, int, int, float8, text, text, int) IS
 'a picture (SVG, light and dark, no script) of the forecast of one series and target with its interval, after the last history rows.
 series and target: the first when left out, with a NOTICE where there are others; history: rows shown (four horizons, the context at least).
 Errors as of lstm.forecast; 22023 no such series or target.';

@@ -21,7 +21,8 @@ PG_FUNCTION_INFO_V1(lstm_plot_forecast);
 
 enum
 {
-	ARG_MODEL, ARG_SERIES, ARG_TARGET, ARG_HORIZON, ARG_HISTORY, ARG_LEVEL, ARG_SOURCE
+	ARG_MODEL, ARG_SERIES, ARG_TARGET, ARG_HORIZON, ARG_HISTORY, ARG_LEVEL, ARG_SOURCE,
+	ARG_FUTURE, ARG_VERSION
 };
 
 /* Rows of the past that are drawn when nobody says how many: horizons, or the context. */
@@ -153,7 +154,9 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
 				history = argument_steps(fcinfo, ARG_HISTORY, "history", 0);
 	double		level = argument_level(fcinfo, ARG_LEVEL);
-	ModelRun   *run = model_run_open(name, 0, argument_text(fcinfo, ARG_SOURCE), NULL, NULL);
+	ModelRun   *run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
+									 argument_text(fcinfo, ARG_SOURCE),
+									 argument_text(fcinfo, ARG_FUTURE), NULL);
 	uint32		s = series_find(run, argument_text(fcinfo, ARG_SERIES)),
 				k = target_find(run, argument_text(fcinfo, ARG_TARGET));
 	PlotForecast plot = {.kind = run->data->kind, .confidence_level = level,
@@ -165,8 +168,9 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 	if (history == 0)
 		history = Max(run->model->spec.context, HISTORY_HORIZONS * horizon);
 	nn_forecast_check(run->env, &run->model->spec, horizon);
-	plot.title = nn_format(run->env, "%s%s%s: %s, next %u step%s", name, series ? ", " : "",
-						   series ? series : "", run->roles.target[k], horizon,
+	plot.title = nn_format(run->env, "%s%s%s%s%s: next %u step%s", name, series ? ", " : "",
+						   series ? series : "", run->roles.ntargets > 1 ? ", " : "",
+						   run->roles.ntargets > 1 ? run->roles.target[k] : "", horizon,
 						   horizon == 1 ? "" : "s");
 	history_fill(run, s, k, history, &plot);
 	forecast_fill(run, s, k, horizon, level, &plot);

@@ -171,8 +171,8 @@ lstm_train(PG_FUNCTION_ARGS)
 	version = version_store(env, name, source, model);
 	if (model->report.skill < 0)
 		ereport(WARNING,
-				(errmsg("model \"%s\" forecasts worse than the seasonal naive method on its validation rows",
-						name),
+				(errmsg("model \"%s\" forecasts worse than the %s method on its validation rows",
+						name, model->spec.season > 1 ? "seasonal naive" : "naive"),
 				 errdetail("Mean absolute error %.6g against %.6g, skill %.3f.",
 						   model->report.mae, model->report.baseline_mae, model->report.skill),
 				 errhint("Try a longer context, more epochs, another network, or more rows.")));
