@@ -528,6 +528,18 @@ layer_name_make(NnSpec *spec, uint32_t position)
 	}
 }
 
+/* "units activation" as "units, activation". */
+static const char *
+attributes_join(const NnEnv *env, const NnOp *op)
+{
+	NnText		text;
+
+	nn_text_init(&text, env);
+	for (const char *c = op->attributes; *c; c++)
+		nn_text_append(&text, *c == ' ' ? ", " : c, *c == ' ' ? 2 : 1);
+	return text.data;
+}
+
 static void
 layer_attribute_read(const Reader *outer, const NnOp *op, const NnJson *value, NnLayerSpec *layer)
 {
@@ -550,7 +562,7 @@ layer_attribute_read(const Reader *outer, const NnOp *op, const NnJson *value, N
 					op->attributes[0] == '\0' ?
 					"Its attributes are: type, name, inputs." :
 					nn_format(env, "Its attributes are: type, name, inputs, %s.",
-							  op->attributes));
+							  attributes_join(env, op)));
 	field_read(&reader, field, value, layer);
 }
 

@@ -122,8 +122,8 @@ extern SourceData *source_grid(const NnEnv *env, NnTimeKind kind, const int64 *t
 extern int64 source_time(const SourceData *data, uint32 s, int64 index);
 
 /*
- * That time as an instant for output: timestamptz; timestamp and date are taken in the
- * model's zone.  Not for integers.
+ * That time as an instant for output: timestamptz; timestamp and date are taken in
+ * data->zone, the session's, as SQL's own casts do.  Not for integers.
  */
 extern TimestampTz source_instant(const SourceData *data, uint32 s, int64 index);
 

@@ -321,7 +321,8 @@ history_read(ArrayType *array, uint32 C, uint32 *rows)
 						ARR_DIMS(array)[1], C) :
 				 errmsg("argument \"history\" has %d dimensions, but the model takes %u values per step",
 						ndim, C),
-				 errhint("Give [time] for one value per step, else [time][channel]: targets, then past covariates.")));
+				 errhint("Give [time] for one value per step, else [time][channel]: targets, then "
+						 "past covariates.")));
 	deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
 					  &elements, &nulls, &n);
 	value = palloc(sizeof(double) * Max(n, 1));

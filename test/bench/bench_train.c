@@ -31,8 +31,8 @@ static const Job jobs[] = {
 	{"d: GRU 100, 12 steps x 207", "{\"layers\":[{\"type\":\"gru\",\"units\":100},{\"type\":\"dense\"}],"
 	"\"batch_size\":32,\"epochs\":2", 207, 12, 1, 2016},
 	{"f: LSTM 2 x 40, 96 steps, Gaussian", "{\"layers\":[{\"type\":\"lstm\",\"units\":40},"
-	"{\"type\":\"lstm\",\"units\":40},{\"type\":\"dense\"}],\"loss\":\"gaussian\",\"batch_size\":64,\"epochs\":2",
-	1, 96, 1, 3200}
+	"{\"type\":\"lstm\",\"units\":40},{\"type\":\"dense\"}],\"loss\":\"gaussian\",\"batch_size\":64,"
+	"\"epochs\":2", 1, 96, 1, 3200}
 };
 
 static uint64_t allocations;
