@@ -119,9 +119,7 @@ CREATE TABLE lstm.model_values (
 	name		text COLLATE "C" NOT NULL,
 	version		int NOT NULL,
 	model		lstm.model NOT NULL,
-	CONSTRAINT model_values_pkey PRIMARY KEY (name, version),
-	CONSTRAINT model_values_models_fkey FOREIGN KEY (name, version)
-		REFERENCES lstm.models (name, version) ON UPDATE CASCADE ON DELETE CASCADE
+	CONSTRAINT model_values_pkey PRIMARY KEY (name, version)
 );
 
 COMMENT ON TABLE lstm.model_values IS
@@ -130,12 +128,10 @@ COMMENT ON COLUMN lstm.model_values.name IS 'name of the model, as in lstm.model
 COMMENT ON COLUMN lstm.model_values.version IS 'version of the model, as in lstm.models';
 COMMENT ON COLUMN lstm.model_values.model IS 'the model; model::bytea is a safetensors file';
 COMMENT ON CONSTRAINT model_values_pkey ON lstm.model_values IS 'a version has one value';
-COMMENT ON CONSTRAINT model_values_models_fkey ON lstm.model_values IS
-'a value is renamed and dropped with its row in lstm.models';
 
 -- Who may see and change what.  Versions are immutable: of lstm.models only the
 -- name and the deployment can be updated, of lstm.model_values nothing (renaming
--- and dropping reach it through the foreign key).
+-- and dropping reach it through the trigger models_cascade).
 ALTER TABLE lstm.models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE lstm.model_values ENABLE ROW LEVEL SECURITY;
 
@@ -182,6 +178,17 @@ CREATE TRIGGER models_guard BEFORE INSERT OR UPDATE OF name, owner ON lstm.model
 	FOR EACH ROW EXECUTE FUNCTION lstm.models_guard();
 COMMENT ON TRIGGER models_guard ON lstm.models IS
 'row-level security cannot see the names of others; this does';
+
+CREATE FUNCTION lstm.models_cascade() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'lstm_models_cascade' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION lstm.models_cascade() FROM PUBLIC;
+COMMENT ON FUNCTION lstm.models_cascade() IS
+'trigger of lstm.models: a value in lstm.model_values is renamed and dropped with its row';
+
+CREATE TRIGGER models_cascade AFTER UPDATE OF name, version OR DELETE ON lstm.models
+	FOR EACH ROW EXECUTE FUNCTION lstm.models_cascade();
+COMMENT ON TRIGGER models_cascade ON lstm.models IS
+'in place of a foreign key, which pg_restore --jobs would break: it loads the tables in any order';
 
 -- A trusted extension's objects belong to the bootstrap superuser; its data
 -- belongs to who installed it, who can then dump and restore it.
@@ -426,10 +433,11 @@ CREATE FUNCTION lstm.fit_trans(internal, bigint, float8, jsonb) RETURNS internal
 COMMENT ON FUNCTION lstm.fit_trans(internal, bigint, float8, jsonb) IS 'transition function of lstm.fit';
 
 CREATE FUNCTION lstm.fit_final(internal) RETURNS lstm.model
-	AS 'MODULE_PATHNAME', 'lstm_fit_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'lstm_fit_final' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION lstm.fit_final(internal) IS 'final function of lstm.fit';
 
--- The final function sorts the rows in place, so it may run once per state.
+-- The final function trains: READ_WRITE keeps it from running for every row of a
+-- window.  It is stable, not immutable: days begin where the session's zone says.
 CREATE AGGREGATE lstm.fit(ts timestamptz, value float8, options jsonb) (
 	SFUNC = lstm.fit_trans, STYPE = internal, FINALFUNC = lstm.fit_final,
 	FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE);

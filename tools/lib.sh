@@ -13,8 +13,9 @@ MAKE=${MAKE:-make}
 CLUSTER_PORT=54329
 umask 022
 
-# A make above us keeps its variables (CC=, WERROR=) and loses its job server.
-MAKEFLAGS=$(sed -E 's/(^| )(-j[0-9]*|--jobserver[^ ]*)//g' <<<"${MAKEFLAGS:-}")
+# A make above us keeps its variables (CC=, WERROR=), but for its job server and DATA=folder:
+# to the extension's Makefile DATA means the files to install.
+MAKEFLAGS=$(sed -E 's/(^| )(-j[0-9]*|--jobserver[^ ]*|DATA=([^ \\]|\\.)*)//g' <<<"${MAKEFLAGS:-}")
 export MAKEFLAGS
 
 say()

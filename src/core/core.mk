@@ -17,3 +17,4 @@ CORE_STANDARD = -std=gnu11 -ffp-contract=off -fno-math-errno -fvisibility=hidden
 CFLAGS_nn_kernel_generic = -O3
 CFLAGS_nn_kernel_avx2 = -O3
 CFLAGS_nn_kernel_avx512 = -O3
+CFLAGS_nn_optim = -O3

@@ -26,8 +26,8 @@ nn_cell_keeps_pre(const NnCell *cell, const NnLayer *layer)
 		(cell->gates > 1 && needs_pre(layer->recurrent_activation));
 }
 
-static bool
-is_common(const NnLayer *layer)
+bool
+nn_cell_is_fused(const NnLayer *layer)
 {
 	return layer->activation == NN_TANH && layer->recurrent_activation == NN_SIGMOID &&
 		!layer->peephole;
@@ -140,7 +140,7 @@ gru_general_backward(const NnStep *s)
 static void
 gru_forward(const NnStep *s)
 {
-	if (is_common(s->layer))
+	if (nn_cell_is_fused(s->layer))
 		s->kernels->gru_forward(s->z, s->zh, s->h_prev, s->h, s->H, s->L);
 	else
 		gru_general_forward(s);
@@ -149,7 +149,7 @@ gru_forward(const NnStep *s)
 static void
 gru_backward(const NnStep *s)
 {
-	if (is_common(s->layer))
+	if (nn_cell_is_fused(s->layer))
 		s->kernels->gru_backward(s->z, s->zh, s->dh, s->z, s->zh, s->h_prev, s->H, s->L);
 	else
 		gru_general_backward(s);
@@ -166,7 +166,8 @@ lstm_general_forward(const NnStep *s)
 	nn_real    *zi = s->z,
 			   *zf = s->z + s->n,
 			   *zg = s->z + 2 * s->n,
-			   *zo = s->z + 3 * s->n;
+			   *zo = s->z + 3 * s->n,
+			   *ac = s->ac ? s->ac : s->h;
 
 	if (s->weight_ci && s->c_prev)
 	{
@@ -182,8 +183,8 @@ lstm_general_forward(const NnStep *s)
 	if (s->weight_co)
 		rows_scale_add(s, zo, s->weight_co, s->c);
 	gate_activate(s, layer->recurrent_activation, 3);
-	s->kernels->activate(layer->activation, s->ac, s->c, s->n);
-	s->kernels->mul(s->h, zo, s->ac, s->n);
+	s->kernels->activate(layer->activation, ac, s->c, s->n);
+	s->kernels->mul(s->h, zo, ac, s->n);
 }
 
 static void
@@ -230,7 +231,9 @@ lstm_general_backward(const NnStep *s)
 static void
 lstm_forward(const NnStep *s)
 {
-	if (is_common(s->layer))
+	if (nn_cell_is_fused(s->layer) && s->ac == NULL)
+		s->kernels->lstm_step(s->z, s->c_prev, s->c, s->h, s->H, s->L);
+	else if (nn_cell_is_fused(s->layer))
 		s->kernels->lstm_forward(s->z, s->c_prev, s->c, s->ac, s->h, s->H, s->L);
 	else
 		lstm_general_forward(s);
@@ -239,7 +242,7 @@ lstm_forward(const NnStep *s)
 static void
 lstm_backward(const NnStep *s)
 {
-	if (is_common(s->layer))
+	if (nn_cell_is_fused(s->layer))
 		s->kernels->lstm_backward(s->z, s->dc, s->dh, s->z, s->c_prev, s->ac, s->H, s->L);
 	else
 		lstm_general_backward(s);

@@ -22,7 +22,8 @@ typedef struct NnStep
 	nn_real    *z;				/* [G*H][L] products in, activations out; backward: dz out */
 	nn_real    *zh;				/* [G*H][L] products with the state, where kept apart (gru) */
 	nn_real    *pre;			/* [G*H][L] pre-activations, where backward wants them */
-	nn_real    *c, *ac;			/* [H][L] cell state and its activation (lstm) */
+	nn_real    *c, *ac;			/* [H][L] cell state and its activation (lstm); ac is NULL when
+								 * no backward follows: then z need not become the activations */
 	nn_real    *h;				/* [H][L] output */
 	const nn_real *h_prev, *c_prev;	/* [H][L] of the step before; NULL at the first */
 	nn_real    *dh;				/* [H][L] in: gradient of h; out: what goes straight to h_prev */
@@ -44,5 +45,8 @@ extern const NnCell nn_rnn_cell, nn_gru_cell, nn_lstm_cell;
 
 /* Must forward keep pre-activations for this layer?  (gelu and softplus want it.) */
 extern bool nn_cell_keeps_pre(const NnCell *cell, const NnLayer *layer);
+
+/* Do lstm and gru run this layer's gates in one fused kernel?  (sigmoid, tanh, no peephole) */
+extern bool nn_cell_is_fused(const NnLayer *layer);
 
 #endif							/* NN_CELL_H */

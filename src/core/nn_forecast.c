@@ -15,7 +15,8 @@ typedef struct Tile
 	NnForecaster *forecaster;
 	const NnData *data;
 	const NnWindow *windows;
-	uint32_t	count, L;
+	uint32_t	count, L;		/* L is 1 for the window of a solo */
+	bool		solo;
 	uint32_t	horizon;		/* steps wanted in all */
 	double		level;			/* 0: no interval */
 } Tile;
@@ -30,16 +31,35 @@ nn_forecast_check(const NnEnv *env, const NnSpec *spec, uint32_t horizon)
 				"Train with the longer horizon, or without past covariates.");
 }
 
+/* Bytes of everything that nn_forecaster_create takes; next and blocks may be NULL, 0. */
+static size_t
+forecaster_memory(const NnEnv *env, const NnPlan *plan, const NnPlan *next, bool solo,
+				  size_t blocks)
+{
+	size_t		bytes = nn_size_add(env, nn_plan_memory(env, plan, false),
+									nn_size_mul(env, blocks, sizeof(double)));
+
+	if (next)
+		bytes = nn_size_add(env, bytes,
+							nn_size_mul(env, nn_size_add(env, next->nactivations, plan->nmemory),
+										sizeof(nn_real)));
+	if (solo)
+		bytes = nn_size_add(env, bytes, nn_solo_memory(env, plan, next));
+	return bytes;
+}
+
 NnForecaster *
 nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
 					 nn_real *params, uint32_t windows, uint32_t max_horizon)
 {
 	NnForecaster *forecaster = NN_NEW(env, NnForecaster);
-	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows));
+	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows)),
+			   *next = max_horizon > spec->horizon ?
+		nn_plan_continue(env, spec, kernels, plan) : NULL;
+	bool		solo = windows <= NN_SOLO_WINDOWS && nn_solo_supports(plan);
 	size_t		values = nn_size_mul(env, max_horizon, spec->ntargets),
 				blocks = nn_size_mul(env, values, 3 * (size_t) plan->lanes),
-				bytes = nn_size_add(env, nn_plan_memory(env, plan, false),
-									nn_size_mul(env, blocks, sizeof(double)));
+				bytes = forecaster_memory(env, plan, next, solo, blocks);
 
 	if (bytes > env->max_memory)
 		nn_fail(env, NN_NO_MEMORY,
@@ -53,7 +73,42 @@ nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kern
 	forecaster->state = nn_state_create(env, plan, kernels, params, false);
 	forecaster->blocks = NN_NEW_ARRAY(env, double, blocks);
 	nn_state_pack(forecaster->state);
+	if (next)
+		forecaster->next = nn_state_continue(forecaster->state, next);
+	if (solo)
+		forecaster->solo = nn_solo_create(env, plan, kernels, params);
+	if (solo && next)
+		forecaster->solo_next = nn_solo_continue(forecaster->solo, next);
 	return forecaster;
+}
+
+/* Does the block at step first go on from the state of the one before? */
+static bool
+goes_on(const Tile *tile, uint32_t first)
+{
+	return first > 0 && tile->forecaster->next != NULL;
+}
+
+/* Output of layer i [T][C][L] of the network that runs the block at step first. */
+static nn_real *
+tile_output(const Tile *tile, uint32_t first, uint32_t i)
+{
+	const NnForecaster *f = tile->forecaster;
+
+	if (tile->solo)
+		return nn_solo_output(goes_on(tile, first) ? f->solo_next : f->solo, i);
+	return nn_state_output(goes_on(tile, first) ? f->next : f->state, i);
+}
+
+static void
+block_forward(const Tile *tile, uint32_t first)
+{
+	const NnForecaster *f = tile->forecaster;
+
+	if (tile->solo)
+		nn_solo_forward(goes_on(tile, first) ? f->solo_next : f->solo);
+	else
+		nn_state_forward(goes_on(tile, first) ? f->next : f->state);
 }
 
 /* Place of lane l's values in blocks: part 0 raw, 1 low, 2 high. */
@@ -75,7 +130,7 @@ static void
 block_read(const Tile *tile, uint32_t first)
 {
 	const NnForecaster *f = tile->forecaster;
-	const nn_real *out = nn_state_output(f->state, f->plan->output_layer);
+	const nn_real *out = tile_output(tile, first, f->plan->output_layer);
 	uint32_t	P = f->plan->outputs,
 				G = f->spec->ntargets,
 				steps = tile->horizon - first < f->spec->horizon ?
@@ -123,13 +178,16 @@ fed_back(const Tile *tile, uint32_t l, uint32_t step, uint32_t c)
 	return (nn_real) block_of(tile, 0, l)[(size_t) step * spec->ntargets + c];
 }
 
-/* Moves the windows on by one block: forecasts become the newest past. */
+/*
+ * Moves the windows on by one block: forecasts become the newest past, and all of
+ * it where the state carries the rest.
+ */
 static void
 block_feed_back(const Tile *tile, uint32_t first)
 {
 	const NnForecaster *f = tile->forecaster;
-	nn_real    *past = nn_state_output(f->state, NN_LAYER_PAST);
-	uint32_t	T = f->spec->context,
+	nn_real    *past = tile_output(tile, first, NN_LAYER_PAST);
+	uint32_t	T = goes_on(tile, first) ? f->spec->horizon : f->spec->context,
 				C = tile->data->C,
 				moved = f->spec->horizon < T ? f->spec->horizon : T;
 	size_t		row = (size_t) C * tile->L;
@@ -142,30 +200,41 @@ block_feed_back(const Tile *tile, uint32_t first)
 					fed_back(tile, l, first - moved + i, c);
 }
 
+/* The future covariates of the block at step first. */
+static void
+block_gather_future(const Tile *tile, uint32_t first)
+{
+	NnWindow	moved[NN_MAX_LANES];
+
+	for (uint32_t l = 0; l < tile->count; l++)
+		moved[l] = (NnWindow) {tile->windows[l].series, tile->windows[l].origin + first};
+	nn_window_gather(tile->data, moved, tile->count, tile->L, NULL,
+					 tile_output(tile, first, NN_LAYER_FUTURE), NULL, NULL);
+}
+
 static void
 tile_forecast(const Tile *tile)
 {
 	NnForecaster *f = tile->forecaster;
-	NnState    *state = f->state;
+	uint32_t	step = f->spec->horizon;
 
-	state->L = tile->L;
+	f->state->L = tile->L;
+	if (f->next)
+	{
+		f->next->L = tile->L;
+		nn_window_gather(tile->data, tile->windows, tile->count, tile->L, NULL, NULL,
+						 tile_output(tile, step, NN_LAYER_STATIC), NULL);
+	}
 	nn_window_gather(tile->data, tile->windows, tile->count, tile->L,
-					 nn_state_output(state, NN_LAYER_PAST), NULL,
-					 nn_state_output(state, NN_LAYER_STATIC), NULL);
-	for (uint32_t first = 0; first < tile->horizon; first += f->spec->horizon)
+					 tile_output(tile, 0, NN_LAYER_PAST), NULL,
+					 tile_output(tile, 0, NN_LAYER_STATIC), NULL);
+	for (uint32_t first = 0; first < tile->horizon; first += step)
 	{
 		if (first > 0)
 			block_feed_back(tile, first);
 		if (f->spec->nfuture > 0)
-		{
-			NnWindow	moved[NN_MAX_LANES];
-
-			for (uint32_t l = 0; l < tile->count; l++)
-				moved[l] = (NnWindow) {tile->windows[l].series, tile->windows[l].origin + first};
-			nn_window_gather(tile->data, moved, tile->count, tile->L, NULL,
-							 nn_state_output(state, NN_LAYER_FUTURE), NULL, NULL);
-		}
-		nn_state_forward(state);
+			block_gather_future(tile, first);
+		block_forward(tile, first);
 		block_read(tile, first);
 	}
 }
@@ -176,13 +245,15 @@ nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *window
 {
 	size_t		values = (size_t) horizon * forecaster->spec->ntargets;
 	bool		interval = low != NULL && nn_loss_has_interval(forecaster->spec);
-	uint32_t	width = forecaster->plan->lanes;
+	bool		solo = n <= NN_SOLO_WINDOWS && forecaster->solo != NULL;
+	uint32_t	width = solo ? 1 : forecaster->plan->lanes;
 
 	for (uint32_t first = 0; first < n; first += width)
 	{
 		uint32_t	count = n - first < width ? n - first : width;
 		Tile		tile = {forecaster, data, windows + first, count,
-		(count + NN_LANES - 1) / NN_LANES * NN_LANES, horizon, interval ? level : 0};
+			solo ? 1 : (count + NN_LANES - 1) / NN_LANES * NN_LANES, solo, horizon,
+		interval ? level : 0};
 
 		tile_forecast(&tile);
 		for (uint32_t l = 0; l < count; l++)

@@ -4,20 +4,40 @@
  *
  * Direct for the trained horizon; longer horizons go on recursively, feeding
  * forecasts back as the targets' newest values, which past covariates forbid.
- * Memory is taken once by nn_forecaster_create; nn_forecast allocates nothing.
+ * The network goes on in one of two ways:
+ *
+ * - The window slides: each block runs the whole network anew on as many rows as
+ *	 it was trained on.  Slow for many blocks, and the right thing by default.
+ * - With spec->stateful it carries its state: the context is walked once; the rows
+ *	 fed back, one trained horizon at a time, are further steps.  So the window
+ *	 grows beyond what training has shown, which suits a context that is long
+ *	 against the memory of the series.  Only where all that looks along the past
+ *	 are forward recurrent layers (and layers that treat each step by itself) that
+ *	 end in a "last"; nn_plan_build refuses other networks.
+ *
+ * A few windows go one by one (nn_solo.h), many in tiles of lanes, with the same
+ * bits.  Memory is taken once by nn_forecaster_create; nn_forecast allocates nothing.
  */
 #ifndef NN_FORECAST_H
 #define NN_FORECAST_H
 
 #include "core/nn_data.h"
+#include "core/nn_solo.h"
 #include "core/nn_state.h"
+
+/*
+ * Up to as many windows go one by one.  Measured with AVX-512, a tile of 16 takes
+ * as long as 11 windows of an LSTM of 50 units, 6 of 128 and 4 of 512 units.
+ */
+#define NN_SOLO_WINDOWS 4
 
 typedef struct NnForecaster
 {
 	const NnEnv *env;
 	const NnSpec *spec;
 	const NnPlan *plan;
-	NnState    *state;
+	NnState    *state, *next;	/* next goes on from state, or is NULL: then the window slides */
+	NnSolo	   *solo, *solo_next;	/* the same for one window; NULL: lanes do it */
 	uint32_t	max_horizon;
 	double	   *blocks;			/* [3][lanes][max_horizon][ntargets] raw, low, high of a tile */
 } NnForecaster;

@@ -58,6 +58,25 @@ typedef struct NnKernels
 						   bool accumulate);
 
 	/*
+	 * out[M][L] = bias[M] + sum_k A[M][k] a[k][L] + sum_k B[M][k] b[k][L]: the bits
+	 * of one matmul and a second one that accumulates, in one pass over out.
+	 */
+	void		(*matmul_pair) (nn_real *out, const nn_real *bias,
+								const nn_real *packed_a, const nn_real *a, uint32_t Ka,
+								const nn_real *packed_b, const nn_real *b, uint32_t Kb,
+								uint32_t M, uint32_t L);
+
+	/*
+	 * matmul for one lane, with rows in the vectors: out[M] = start + sum_k W[M][k]
+	 * x[k].  Everything of M rows (out, bias, packed) is padded to a multiple of
+	 * NN_LANES; packed rows beyond M are zero.  Sums in the order of matmul: the
+	 * bits are those of a lane.  vector_pack takes W [M][K] as it lies.
+	 */
+	void		(*vector_pack) (nn_real *packed, const nn_real *w, uint32_t M, uint32_t K);
+	void		(*matvec) (nn_real *out, const nn_real *packed, const nn_real *bias,
+						   const nn_real *x, uint32_t M, uint32_t K, bool accumulate);
+
+	/*
 	 * Weight gradient over T steps:
 	 * dw[M][K] += sum_t sum_l dz[t][M][l] x[t][K][l], where step t of dz starts at
 	 * dz + t * dz_stride, of x at x + t * x_stride (reals; strides may be negative).
@@ -92,6 +111,16 @@ typedef struct NnKernels
 								 nn_real *tanh_c, nn_real *h, uint32_t H, uint32_t L);
 
 	/*
+	 * The same where no backward follows: z [4H][L] stays, neither the activations
+	 * nor tanh(c) are written, and three divisions do for five.  Differs from
+	 * lstm_forward in the last places.  L may also be 1: then vectors reach beyond
+	 * the last unit, so that c and h, padded to a multiple of NN_LANES, get
+	 * numbers without meaning there, and z is padded likewise after its 4H.
+	 */
+	void		(*lstm_step) (const nn_real *z, const nn_real *c_prev, nn_real *c, nn_real *h,
+							  uint32_t H, uint32_t L);
+
+	/*
 	 * The answer to lstm_forward.  gates[4H][L] are its activations.  dh[H][L] in;
 	 * dc[H][L] in: gradient reaching c from the next step, out: for the previous
 	 * step.  Writes dz[4H][L], gradients of the pre-activations.
@@ -104,7 +133,8 @@ typedef struct NnKernels
 	 * GRU gates, linear before reset (PyTorch; Keras reset_after).  zx[3H][L] and
 	 * zh[3H][L] are the products with the input and the state, biases included,
 	 * gates r, z, n.  zx is overwritten with the activations r, z, n; zh's n part
-	 * stays (backward needs it).  h_prev may be NULL (zeros).
+	 * stays (backward needs it).  h_prev may be NULL (zeros).  L may be 1, as in
+	 * lstm_step; then zx holds nothing of meaning afterwards.
 	 *   n = tanh(zx_n + r * zh_n);  h = (1 - z) * n + z * h_prev
 	 */
 	void		(*gru_forward) (nn_real *zx, const nn_real *zh, const nn_real *h_prev,

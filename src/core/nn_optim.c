@@ -10,6 +10,19 @@
  */
 #include "core/nn_optim.h"
 
+/*
+ * Loops over all parameters, compiled for the instruction sets there are and
+ * chosen when the library is loaded.  They neither reorder sums nor contract
+ * products, so every version gives the same bits.  Sanitizers do not know
+ * functions that are chosen at load time.
+ */
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(NN_DOUBLE) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#define NN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define NN_CLONES
+#endif
+
 #include <math.h>
 
 #ifdef NN_DOUBLE
@@ -41,7 +54,7 @@ nn_optim_memory(const NnEnv *env, const NnPlan *plan)
 }
 
 /* Sums of x * x and of |x|. */
-static double
+static NN_CLONES double
 squares_sum(size_t n, const nn_real *x)
 {
 	double		part[NN_LANES] = {0};
@@ -110,6 +123,13 @@ nn_penalty_add(const NnSpec *spec, const NnPlan *plan, const nn_real *params, nn
 	return penalty;
 }
 
+NN_CLONES void
+nn_gradient_add(size_t n, nn_real *sum, const nn_real *part)
+{
+	for (size_t i = 0; i < n; i++)
+		sum[i] += part[i];
+}
+
 double
 nn_gradient_clip(const NnSpec *spec, size_t n, nn_real *gradient)
 {
@@ -135,10 +155,10 @@ nn_gradient_clip(const NnSpec *spec, size_t n, nn_real *gradient)
 }
 
 /* Buffer m starts as the first gradient, as in PyTorch. */
-static void
+static NN_CLONES void
 sgd_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_real *gradient)
 {
-	size_t		n = optim->plan->nparams;
+	size_t		n = optim->plan->nactive;
 	nn_real    *m = optim->m;
 	nn_real		rate = (nn_real) learning_rate,
 				momentum = (nn_real) optim->spec->momentum,
@@ -159,10 +179,10 @@ sgd_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_real *g
 	}
 }
 
-static void
+static NN_CLONES void
 rmsprop_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_real *gradient)
 {
-	size_t		n = optim->plan->nparams;
+	size_t		n = optim->plan->nactive;
 	nn_real    *m = optim->m,
 			   *v = optim->v;
 	nn_real		rate = (nn_real) learning_rate,
@@ -180,10 +200,10 @@ rmsprop_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_rea
 	}
 }
 
-static void
+static NN_CLONES void
 adagrad_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_real *gradient)
 {
-	size_t		n = optim->plan->nparams;
+	size_t		n = optim->plan->nactive;
 	nn_real    *v = optim->v;
 	nn_real		rate = (nn_real) learning_rate,
 				epsilon = (nn_real) optim->spec->epsilon;
@@ -208,11 +228,11 @@ power(double base, uint32_t exponent)
 }
 
 /* Kingma and Ba 2015, Algorithm 1, with epsilon added to the corrected root. */
-static void
+static NN_CLONES void
 adam_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_real *gradient)
 {
 	const NnSpec *spec = optim->spec;
-	size_t		n = optim->plan->nparams;
+	size_t		n = optim->plan->nactive;
 	nn_real    *m = optim->m,
 			   *v = optim->v;
 	nn_real		rate = (nn_real) (learning_rate / (1 - power(spec->beta_1, optim->step))),

@@ -25,6 +25,9 @@ extern NnOptim *nn_optim_create(const NnEnv *env, const NnSpec *spec, const NnPl
 /* Bytes that nn_optim_create takes. */
 extern size_t nn_optim_memory(const NnEnv *env, const NnPlan *plan);
 
+/* sum[n] += part[n] */
+extern void nn_gradient_add(size_t n, nn_real *sum, const nn_real *part);
+
 /* Adds penalties to the gradient and returns their value (to be added to the loss). */
 extern double nn_penalty_add(const NnSpec *spec, const NnPlan *plan, const nn_real *params,
 							 nn_real *gradient);

@@ -45,6 +45,48 @@ row_next(const Builder *builder)
 	return &plan->layer[plan->nlayers];
 }
 
+static bool
+type_is_recurrent(const char *type)
+{
+	return strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0;
+}
+
+/* Does the op treat every step by itself? */
+static bool
+type_is_stepwise(const char *type)
+{
+	static const char *const types[] = {"dense", "activation", "dropout", "add", "concat"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What the output depends on; a type not named here is taken to see the window. */
+static NnTime
+row_time(const NnPlan *plan, const NnLayer *layer, const char *type)
+{
+	bool		has[NN_TIME_WINDOW + 1] = {false};
+
+	if (layer->ninputs == 0)
+		return plan->nlayers == NN_LAYER_PAST ? NN_TIME_PAST : NN_TIME_APART;
+	for (uint32_t i = 0; i < layer->ninputs; i++)
+		has[plan->layer[layer->input[i]].time] = true;
+	if (has[NN_TIME_WINDOW])
+		return NN_TIME_WINDOW;
+	if (!has[NN_TIME_PAST])
+		return has[NN_TIME_END] ? NN_TIME_END : NN_TIME_APART;
+	/* The past itself is the residual's second input: only its newest row counts. */
+	if (strcmp(type, "residual") == 0)
+		return plan->layer[layer->input[0]].time == NN_TIME_PAST ? NN_TIME_WINDOW : NN_TIME_END;
+	if (has[NN_TIME_END] || has[NN_TIME_APART] || layer->reverse)
+		return NN_TIME_WINDOW;
+	if (strcmp(type, "last") == 0)
+		return NN_TIME_END;
+	return type_is_recurrent(type) || type_is_stepwise(type) ? NN_TIME_PAST : NN_TIME_WINDOW;
+}
+
 /* Adds one row of the op table; its plan function sets everything but place. */
 static uint32_t
 row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
@@ -65,6 +107,7 @@ row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
 	}
 	if (ninputs > 0)
 		layer->in = plan->layer[inputs[0]].out;
+	layer->time = row_time(plan, layer, type);
 	layer->first_tensor = plan->ntensors;
 	layer->first_pack = plan->npacks;
 	nn_ops[layer->op].plan(&builder->planner, layer, spec);
@@ -135,12 +178,6 @@ input_find(Builder *builder, uint32_t position, const char *name)
 					  spec->layer[position].name, name),
 			"Inputs are earlier layers, \"past\", and \"future\" or \"static\" where there are such "
 			"covariates.");
-}
-
-static bool
-type_is_recurrent(const char *type)
-{
-	return strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0;
 }
 
 static bool
@@ -354,6 +391,40 @@ unused_reject(const Builder *builder)
 					"Name it among the \"inputs\" of a later layer, or leave it out.");
 }
 
+/*
+ * Lays out the parameters: those that training moves first.  An idle tensor is
+ * only passed over where no penalty or decay moves it either.
+ */
+static void
+params_place(const NnSpec *spec, NnPlan *plan)
+{
+	bool		decay = spec->l1 > 0 || spec->l2 > 0 || spec->weight_decay > 0;
+	size_t		at = 0;
+
+	for (int idle = 0; idle < 2; idle++)
+	{
+		for (uint32_t i = 0; i < plan->ntensors; i++)
+		{
+			NnTensor   *tensor = &plan->tensor[i];
+
+			tensor->idle = tensor->idle && !decay;
+			if (tensor->idle != (idle == 1))
+				continue;
+			tensor->span.offset = at;
+			at += tensor->span.count;
+		}
+		if (idle == 0)
+			plan->nactive = at;
+	}
+}
+
+/* With a context of one row the weights of the state were never trained. */
+static bool
+can_continue(const NnSpec *spec, const NnPlan *plan)
+{
+	return plan->layer[plan->output_layer].time == NN_TIME_END && spec->context > 1;
+}
+
 NnPlan *
 nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, uint32_t lanes)
 {
@@ -376,8 +447,32 @@ nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, ui
 		builder.end[i] = previous;
 	}
 	unused_reject(&builder);
+	params_place(spec, plan);
 	plan->output_layer = previous;
+	if (spec->stateful && !can_continue(spec, plan))
+		nn_fail(env, NN_BAD_VALUE, "this network cannot be \"stateful\"",
+				"The state is carried on by forward recurrent layers that end in their last step, "
+				"with a context of more than one row.");
 	return plan;
+}
+
+NnPlan *
+nn_plan_continue(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, const NnPlan *plan)
+{
+	NnSpec	   *shorter;
+	NnPlan	   *next;
+
+	if (!spec->stateful || !can_continue(spec, plan))
+		return NULL;
+	shorter = NN_NEW(env, NnSpec);
+	*shorter = *spec;
+	shorter->context = spec->horizon;
+	shorter->stateful = false;
+	next = nn_plan_build(env, shorter, kernels, plan->lanes);
+	/* Where the parameters lie depends on the context, see params_place. */
+	memcpy(next->tensor, plan->tensor, sizeof(next->tensor));
+	next->nactive = plan->nactive;
+	return next;
 }
 
 uint32_t
@@ -455,15 +550,25 @@ nn_planner_scratch(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane)
 		planner->plan->nscratch = layer->scratch.count;
 }
 
+void
+nn_planner_memory(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane)
+{
+	if (layer->time != NN_TIME_PAST)
+		return;
+	layer->memory.offset = planner->plan->nmemory;
+	layer->memory.count = nn_size_mul(planner->env, reals_per_lane, planner->lanes);
+	planner->plan->nmemory = nn_size_add(planner->env, planner->plan->nmemory, layer->memory.count);
+}
+
 size_t
 nn_plan_memory(const NnEnv *env, const NnPlan *plan, bool training)
 {
 	size_t		reals = nn_size_add(env, plan->npacked, plan->nscratch);
 
 	reals = nn_size_add(env, reals, plan->nactivations);
-	reals = nn_size_add(env, reals, plan->nsaved);
 	if (training)
 	{
+		reals = nn_size_add(env, reals, plan->nsaved);
 		reals = nn_size_add(env, reals, plan->nactivations);
 		reals = nn_size_add(env, reals, plan->nparams);
 	}

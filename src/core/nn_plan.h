@@ -47,8 +47,22 @@ typedef struct NnTensor
 	uint32_t	blocks;			/* gate blocks stacked in dimension 0 */
 	NnInit		init;
 	bool		decay;			/* L1, L2 and weight decay apply (weights, not biases) */
-	NnSpan		span;			/* in the parameter slab */
+	bool		idle;			/* its gradient is always zero (state weights of one step) */
+	NnSpan		span;			/* in the parameter slab; idle ones lie last */
 } NnTensor;
+
+/*
+ * What a layer's output depends on, as a forecast goes on from step to step.  A
+ * network whose last layer is NN_TIME_END can carry its state: fed one more row,
+ * it goes on from where it stood.
+ */
+typedef enum NnTime
+{
+	NN_TIME_PAST,				/* a step for each row of the past; of this row and earlier ones */
+	NN_TIME_END,				/* one step, of the newest such */
+	NN_TIME_APART,				/* not on the past */
+	NN_TIME_WINDOW				/* on the window as a whole, or a mixture of the above */
+} NnTime;
 
 /* A matrix product's weights, laid out for the kernel; refreshed after each step. */
 typedef struct NnPack
@@ -67,6 +81,7 @@ typedef struct NnLayer
 	char		name[NN_MAX_NAME];
 	uint32_t	ninputs, input[NN_MAX_INPUTS];
 	NnShape		in, out;		/* of the first input, of the output */
+	NnTime		time;
 	NnActivation activation, recurrent_activation;
 	bool		peephole, reverse;
 	nn_real		dropout, recurrent_dropout;
@@ -76,6 +91,7 @@ typedef struct NnLayer
 	NnSpan		output;			/* in the activation slab; its gradient in the gradient slab */
 	NnSpan		saved;			/* forward leaves it for backward */
 	NnSpan		scratch;		/* in the shared scratch slab: only within one call */
+	NnSpan		memory;			/* in the memory slab: state carried from forecast to forecast */
 } NnLayer;
 
 typedef struct NnPlan
@@ -85,7 +101,8 @@ typedef struct NnPlan
 	uint32_t	context, horizon, ntargets, outputs;	/* outputs: raw per value */
 	uint32_t	output_layer;	/* [1][S][horizon * ntargets * outputs] */
 	size_t		nparams;
-	size_t		nactivations, nsaved, nscratch, npacked;	/* reals of each slab */
+	size_t		nactive;		/* parameters before the idle ones: what training moves */
+	size_t		nactivations, nsaved, nscratch, nmemory, npacked;	/* reals of each slab */
 	NnLayer		layer[NN_MAX_LAYERS];
 	NnTensor	tensor[NN_MAX_TENSORS];
 	NnPack		pack[NN_MAX_PACKS];
@@ -98,6 +115,14 @@ typedef struct NnPlan
  */
 extern NnPlan *nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
 							 uint32_t lanes);
+
+/*
+ * The network of plan for horizon rows of the past instead of context, with plan's
+ * parameters, packs, scratch and memory: what a forecast goes on with that
+ * carries its state.  NULL unless spec->stateful.
+ */
+extern NnPlan *nn_plan_continue(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
+								const NnPlan *plan);
 
 /* Bytes of a state for this plan (training or forecasting), to be held against a limit. */
 extern size_t nn_plan_memory(const NnEnv *env, const NnPlan *plan, bool training);
@@ -135,8 +160,12 @@ extern uint32_t nn_planner_tensor(NnPlanner *planner, NnLayer *layer, const char
  */
 extern void nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose);
 
-/* Reals per lane that forward must leave for backward / that one call needs. */
+/*
+ * Reals per lane that forward must leave for backward / that one call needs / that
+ * hold the state of a layer along the past when a forecast goes on from it.
+ */
 extern void nn_planner_saved(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
 extern void nn_planner_scratch(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
+extern void nn_planner_memory(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
 
 #endif							/* NN_PLAN_H */

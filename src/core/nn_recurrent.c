@@ -9,7 +9,11 @@
  * keep one bias (PyTorch's two only ever act as a sum), gru needs both.
  *
  * Saved per step and site: G*H activations, for lstm 2*H of c and act(c), for
- * gru 3*H of the state's product, and masked inputs under dropout.
+ * gru 3*H of the state's product, and masked inputs under dropout.  When no
+ * backward follows, one step's worth in scratch serves all: a forecast that kept
+ * what nobody reads would run at the speed of memory.
+ *
+ * Forecasts may go on from the state that an earlier call left (nn_state.h).
  */
 #include <string.h>
 
@@ -35,6 +39,8 @@ typedef struct Run
 	nn_real    *h;				/* [T][S][H][L] the output */
 	nn_real    *carry, *dc;		/* [S][H][L] */
 	nn_real    *tmp;			/* [max((G+1)*H, C)][L] */
+	bool		keeps;			/* backward may follow; else gates, zh [GH][L], c [2][S][H][L] */
+	nn_real    *memory;			/* [1 + has_c][S][H][L]: h and c after the last step, or NULL */
 } Run;
 
 static void
@@ -64,6 +70,7 @@ recurrent_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec, cons
 	tensor = nn_planner_tensor(planner, layer, "weight_hh", NN_INIT_ORTHOGONAL, G, G * H, H);
 	nn_planner_pack(planner, layer, tensor, true);
 	planner->plan->pack[planner->plan->npacks - 1].explain = false; /* time needs it always */
+	planner->plan->tensor[tensor].idle = layer->in.T == 1;	/* the first step has no state */
 	nn_planner_tensor(planner, layer, cell->apart ? "bias_ih" : "bias", bias, G, G * H, 0);
 	if (cell->apart)
 		nn_planner_tensor(planner, layer, "bias_hh", NN_INIT_ZEROS, G, G * H, 0);
@@ -81,8 +88,14 @@ recurrent_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec, cons
 	kept = nn_size_add(planner->env, kept, (size_t) layer->in.S *
 					   ((layer->dropout > 0 ? C : 0) + (layer->recurrent_dropout > 0 ? H : 0)));
 	nn_planner_saved(planner, layer, kept);
-	kept = (size_t) (G + 1) * H > C ? (size_t) (G + 1) * H : C;
+	/* Backward wants tmp, carry and dc; forward alone one step's gates and zh. */
+	kept = (size_t) G * H * (cell->apart ? 2 : 1);
+	if (kept < (size_t) (G + 1) * H)
+		kept = (size_t) (G + 1) * H;
+	if (kept < C)
+		kept = C;
 	nn_planner_scratch(planner, layer, kept + 2 * (size_t) layer->in.S * H);
+	nn_planner_memory(planner, layer, (size_t) layer->in.S * H * (1 + cell->has_c));
 }
 
 /* Cuts the next count reals off the saved span. */
@@ -97,15 +110,51 @@ cut(nn_real **at, bool wanted, size_t count)
 	return part;
 }
 
+/* The saved span, as backward will find it. */
+static void
+run_cut_saved(Run *run)
+{
+	const NnLayer *layer = run->layer;
+	const NnCell *cell = run->cell;
+	nn_real    *at = run->state->saved + layer->saved.offset;
+	bool		in_dropout = layer->dropout > 0,
+				state_dropout = layer->recurrent_dropout > 0;
+	size_t		rows = (size_t) run->T * run->S * run->L;
+
+	run->gates = cut(&at, true, rows * run->GH);
+	run->zh = cell->apart ? cut(&at, true, rows * run->GH) : run->gates;
+	run->pre = cut(&at, nn_cell_keeps_pre(cell, layer), rows * run->GH);
+	run->c = cut(&at, cell->has_c, rows * run->H);
+	run->ac = cut(&at, cell->has_c, rows * run->H);
+	run->xm = cut(&at, in_dropout, rows * run->C);
+	run->hm = cut(&at, state_dropout, rows * run->H);
+	run->xmask = cut(&at, in_dropout, (size_t) run->S * run->C * run->L);
+	run->hmask = cut(&at, state_dropout, (size_t) run->S * run->H * run->L);
+	run->carry = run->state->scratch + layer->scratch.offset;
+	run->dc = run->carry + (size_t) run->S * run->H * run->L;
+	run->tmp = run->dc + (size_t) run->S * run->H * run->L;
+	if (!run->state->training)
+		run->xm = run->hm = NULL;
+	else if (in_dropout)
+		run->x = run->xm;
+}
+
+/* What one step needs, where nothing is kept. */
+static void
+run_cut_scratch(Run *run)
+{
+	nn_real    *at = run->state->scratch + run->layer->scratch.offset;
+	size_t		gn = (size_t) run->GH * run->L;
+
+	run->gates = cut(&at, true, gn);
+	run->zh = run->cell->apart ? cut(&at, true, gn) : run->gates;
+	run->c = cut(&at, run->cell->has_c, 2 * (size_t) run->S * run->H * run->L);
+}
+
 static Run
 run_open(NnState *state, const NnLayer *layer, const NnCell *cell)
 {
 	Run			run = {.state = state, .layer = layer, .cell = cell, .kernels = state->kernels};
-	nn_real    *at = state->saved + layer->saved.offset;
-	bool		in_dropout = layer->dropout > 0,
-				state_dropout = layer->recurrent_dropout > 0;
-	size_t		rows,
-				HL;
 
 	run.T = layer->in.T;
 	run.S = layer->in.S;
@@ -113,26 +162,15 @@ run_open(NnState *state, const NnLayer *layer, const NnCell *cell)
 	run.H = layer->out.C;
 	run.GH = cell->gates * run.H;
 	run.L = state->L;
-	rows = (size_t) run.T * run.S * run.L;
-	HL = (size_t) run.H * run.L;
-	run.gates = cut(&at, true, rows * run.GH);
-	run.zh = cell->apart ? cut(&at, true, rows * run.GH) : run.gates;
-	run.pre = cut(&at, nn_cell_keeps_pre(cell, layer), rows * run.GH);
-	run.c = cut(&at, cell->has_c, rows * run.H);
-	run.ac = cut(&at, cell->has_c, rows * run.H);
-	run.xm = cut(&at, in_dropout, rows * run.C);
-	run.hm = cut(&at, state_dropout, rows * run.H);
-	run.xmask = cut(&at, in_dropout, (size_t) run.S * run.C * run.L);
-	run.hmask = cut(&at, state_dropout, run.S * HL);
 	run.x = nn_op_input(state, layer, 0);
 	run.h = state->activations + layer->output.offset;
-	run.carry = state->scratch + layer->scratch.offset;
-	run.dc = run.carry + run.S * HL;
-	run.tmp = run.dc + run.S * HL;
-	if (!state->training)
-		run.xm = run.hm = NULL;
-	else if (in_dropout)
-		run.x = run.xm;
+	run.keeps = state->gradients != NULL;
+	if (run.keeps)
+		run_cut_saved(&run);
+	else
+		run_cut_scratch(&run);
+	if (state->memory != NULL && layer->time == NN_TIME_PAST)
+		run.memory = state->memory + layer->memory.offset;
 	return run;
 }
 
@@ -158,30 +196,40 @@ row_of(const Run *run, uint32_t k, uint32_t s)
 	return (size_t) (run->layer->reverse ? run->T - 1 - k : k) * run->S + s;
 }
 
+/* c of step k: without backward the last two steps take turns. */
+static nn_real *
+c_of(const Run *run, uint32_t k, uint32_t s)
+{
+	size_t		row = run->keeps ? row_of(run, k, s) : (size_t) (k % 2) * run->S + s;
+
+	return run->c ? run->c + row * run->H * run->L : NULL;
+}
+
 static NnStep
 step_open(const Run *run, uint32_t k, uint32_t s)
 {
 	size_t		row = row_of(run, k, s),
+				kept = run->keeps ? row : 0,
 				n = (size_t) run->H * run->L,
 				gn = (size_t) run->GH * run->L;
 	NnStep		step = {.kernels = run->kernels, .layer = run->layer, .H = run->H, .L = run->L,
 	.n = n};
 
-	step.z = run->gates + row * gn;
-	step.zh = run->zh + row * gn;
-	step.pre = run->pre ? run->pre + row * gn : NULL;
+	step.z = run->gates + kept * gn;
+	step.zh = run->zh + kept * gn;
+	step.pre = run->pre ? run->pre + kept * gn : NULL;
 	step.h = run->h + row * n;
-	if (run->c)
-	{
-		step.c = run->c + row * n;
-		step.ac = run->ac + row * n;
-	}
+	step.c = c_of(run, k, s);
+	step.ac = run->ac ? run->ac + kept * n : NULL;
 	if (k > 0)
 	{
-		size_t		before = row_of(run, k - 1, s);
-
-		step.h_prev = run->h + before * n;
-		step.c_prev = run->c ? run->c + before * n : NULL;
+		step.h_prev = run->h + row_of(run, k - 1, s) * n;
+		step.c_prev = c_of(run, k - 1, s);
+	}
+	else if (run->memory && run->state->resumes)
+	{
+		step.h_prev = run->memory + s * n;
+		step.c_prev = run->c ? run->memory + (run->S + s) * n : NULL;
 	}
 	if (run->layer->peephole)
 	{
@@ -190,6 +238,19 @@ step_open(const Run *run, uint32_t k, uint32_t s)
 		step.weight_co = nn_op_param(run->state, run->layer, 5);
 	}
 	return step;
+}
+
+/* Keeps the state after the last step for a forecast that goes on from it. */
+static void
+memory_leave(const Run *run)
+{
+	size_t		n = (size_t) run->S * run->H * run->L;
+
+	if (run->memory == NULL)
+		return;
+	memcpy(run->memory, run->h + row_of(run, run->T - 1, 0) * run->H * run->L, n * sizeof(nn_real));
+	if (run->c)
+		memcpy(run->memory + n, c_of(run, run->T - 1, 0), n * sizeof(nn_real));
 }
 
 static void
@@ -220,8 +281,12 @@ recurrent_forward(NnState *state, const NnLayer *layer, const NnCell *cell)
 				h_prev = run.hm + row * hn;
 			}
 			/* z = W_ih x + b (+ W_hh h_prev) */
-			run.kernels->matmul(step.z, weight_ih, bias, run.x + row * cn, run.GH, run.C, run.L,
-								false);
+			if (h_prev && !cell->apart)
+				run.kernels->matmul_pair(step.z, bias, weight_ih, run.x + row * cn, run.C,
+										 weight_hh, h_prev, run.H, run.GH, run.L);
+			else
+				run.kernels->matmul(step.z, weight_ih, bias, run.x + row * cn, run.GH, run.C,
+									run.L, false);
 			if (cell->apart)
 			{
 				const nn_real *bias_hh = nn_op_param(state, layer, 3);
@@ -229,10 +294,9 @@ recurrent_forward(NnState *state, const NnLayer *layer, const NnCell *cell)
 				run.kernels->matmul(step.zh, weight_hh, bias_hh, h_prev ? h_prev : run.x, run.GH,
 									h_prev ? run.H : 0, run.L, false);
 			}
-			else if (h_prev)
-				run.kernels->matmul(step.z, weight_hh, NULL, h_prev, run.GH, run.H, run.L, true);
 			cell->forward(&step);
 		}
+	memory_leave(&run);
 }
 
 /* dh(k-1) from dz(k): h_prev enters as W_hh (mask * h_prev). */

@@ -56,7 +56,8 @@
  * Per instruction set: name, bytes of a vector, and the register blocks.
  * NN_ROWS x NN_COLUMNS vectors of sums, NN_COLUMNS operands and one broadcast
  * must fit in the registers (32, 16, 16), and the sums must be at least 8 to 12
- * to hide the latency of the multiply-add.
+ * to hide the latency of the multiply-add.  NN_SUMS vectors of sums, a broadcast
+ * and where need be a load must fit for a matrix times one vector.
  */
 #if defined(NN_SIMD_AVX512)
 #define NN_NAME(function) nn_avx512_##function
@@ -65,6 +66,7 @@
 #define NN_VECTOR_BYTES 64
 #define NN_ROWS 8
 #define NN_COLUMNS 3
+#define NN_SUMS 16
 #elif defined(NN_SIMD_AVX2)
 #define NN_NAME(function) nn_avx2_##function
 #define NN_TABLE nn_kernels_avx2
@@ -72,6 +74,7 @@
 #define NN_VECTOR_BYTES 32
 #define NN_ROWS 6
 #define NN_COLUMNS 2
+#define NN_SUMS 12
 #else
 #define NN_NAME(function) nn_generic_##function
 #define NN_TABLE nn_kernels_generic
@@ -79,6 +82,7 @@
 #define NN_VECTOR_BYTES 16
 #define NN_ROWS 4
 #define NN_COLUMNS 2
+#define NN_SUMS 12
 #endif
 
 /* Reals of a vector, and vectors of a lane group. */

@@ -115,6 +115,7 @@ static const Field spec_fields[] = {
 	{"difference", FIELD_INT, USE_SPEC, SPEC(difference), 0, NN_MAX_STEPS, false, NULL},
 	{"season", FIELD_INT, USE_SPEC, SPEC(season), 0, NN_MAX_STEPS, false, NULL},
 	{"bounds", FIELD_BOUNDS, USE_SPEC, 0, 0, 0, false, NULL},
+	{"stateful", FIELD_BOOL, USE_SPEC, SPEC(stateful), 0, 0, false, NULL},
 	{"frequency", FIELD_TEXT, USE_SPEC, SPEC(frequency), 0, 0, false, NULL},
 	{"deploy", FIELD_BOOL, USE_HOST, SPEC(deploy), 0, 0, false, NULL},
 	{"progress", FIELD_INT, USE_HOST, SPEC(progress), 0, 1000000, false, NULL},

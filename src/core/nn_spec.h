@@ -121,6 +121,8 @@ typedef struct NnSpec
 	uint32_t	difference;				/* lag of differencing of the targets, 0: none */
 	uint32_t	season;					/* steps in a season, 0: from the frequency */
 	double		lower_bound, upper_bound;	/* of forecasts; NaN: none */
+	bool		stateful;				/* forecasts beyond the horizon carry the state on instead of
+										 * sliding the window */
 	char		frequency[NN_MAX_NAME];	/* "auto" or as nn_frequency_parse takes it */
 
 	/* Not part of the model (never written): what the host does around it. */

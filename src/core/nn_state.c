@@ -29,7 +29,7 @@ nn_state_create(const NnEnv *env, const NnPlan *plan, const NnKernels *kernels, 
 	state->params = params;
 	state->packed = slab(env, plan->npacked);
 	state->activations = slab(env, plan->nactivations);
-	state->saved = slab(env, plan->nsaved);
+	state->saved = slab(env, training ? plan->nsaved : 0);
 	state->scratch = slab(env, plan->nscratch);
 	if (training)
 	{
@@ -41,6 +41,19 @@ nn_state_create(const NnEnv *env, const NnPlan *plan, const NnKernels *kernels, 
 	return state;
 }
 
+NnState *
+nn_state_continue(NnState *state, const NnPlan *next)
+{
+	NnState    *more = NN_NEW(state->env, NnState);
+
+	state->memory = slab(state->env, state->plan->nmemory);
+	*more = *state;
+	more->plan = next;
+	more->activations = slab(state->env, next->nactivations);
+	more->resumes = true;
+	return more;
+}
+
 void
 nn_state_pack(NnState *state)
 {
@@ -50,7 +63,8 @@ nn_state_pack(NnState *state)
 	{
 		const NnPack *pack = &plan->pack[i];
 
-		if ((pack->backward && state->gradients == NULL) || (pack->explain && !state->explain))
+		if ((pack->backward && state->gradients == NULL) || (pack->explain && !state->explain) ||
+			(plan->tensor[pack->tensor].idle && state->gradients != NULL))
 			continue;
 		state->env->poll(state->env->host);
 		state->kernels->pack(state->packed + pack->offset,

@@ -20,7 +20,10 @@ typedef struct NnState
 	nn_real    *packed;			/* [npacked] */
 	nn_real    *activations;	/* layers' outputs, each [T][S][C][L] */
 	nn_real    *gradients;		/* of the outputs, same layout; NULL when forecasting */
-	nn_real    *saved, *scratch;
+	nn_real    *saved;			/* what forward leaves for backward; not to be had when forecasting */
+	nn_real    *scratch;
+	nn_real    *memory;			/* layers leave their state here after the last step; NULL: nowhere */
+	bool		resumes;		/* forward goes on from memory instead of from zeros */
 	nn_real    *dparams;		/* [nparams] gradient, added to by backward; NULL when forecasting */
 	uint32_t	L;				/* lanes of the current tile, multiple of NN_LANES */
 	bool		training;		/* dropout is on */
@@ -30,9 +33,19 @@ typedef struct NnState
 	uint32_t	first_lane;		/* ... and on the place of the tile in its batch */
 } NnState;
 
-/* Takes the slabs; params stay the caller's.  dparams is taken when training. */
+/*
+ * Takes the slabs; params stay the caller's.  saved, gradients and dparams are
+ * taken when training.
+ */
 extern NnState *nn_state_create(const NnEnv *env, const NnPlan *plan, const NnKernels *kernels,
 								nn_real *params, bool training);
+
+/*
+ * A state for next (nn_plan_continue), that goes on where state's forward ended:
+ * state leaves its layers' states from now on, both share all but activations.
+ * For forecasting only.
+ */
+extern NnState *nn_state_continue(NnState *state, const NnPlan *next);
 
 /* Lays out params for the kernels anew; to be called after every change of params. */
 extern void nn_state_pack(NnState *state);

@@ -13,9 +13,12 @@ groups_of(uint32_t n)
 uint32_t
 nn_tile_count(uint32_t n)
 {
-	uint32_t	most = NN_TILE_LANES / NN_LANES;
+	uint32_t	most = NN_TILE_LANES / NN_LANES,
+				groups = groups_of(n),
+				tiles = (groups + most - 1) / most;
 
-	return (groups_of(n) + most - 1) / most;
+	/* Two, where that is possible, so that two can share the work. */
+	return tiles == 1 && groups > 1 ? 2 : tiles;
 }
 
 NnTile
@@ -39,5 +42,8 @@ nn_tile_lanes(uint32_t n)
 {
 	uint32_t	L = groups_of(n) * NN_LANES;
 
-	return L < NN_TILE_LANES ? L : NN_TILE_LANES;
+	/* The widest tiles come from 65 windows on; 33 to 64 make two tiles of 32 at most. */
+	if (n > 4 * NN_LANES)
+		return NN_TILE_LANES;
+	return n > 0 ? nn_tile_get(n, 0).L : L;
 }

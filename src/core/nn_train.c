@@ -5,9 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/nn_loss.h"
 #include "core/nn_rng.h"
-#include "core/nn_tile.h"
 #include "core/nn_train.h"
 
 size_t
@@ -24,6 +22,32 @@ nn_trainer_memory(const NnEnv *env, const NnSpec *spec, const NnPlan *plan, uint
 	bytes = nn_size_add(env, bytes, nn_size_mul(env, spec->epochs, sizeof(NnEpoch)));
 	bytes = nn_size_add(env, bytes, nn_size_mul(env, ntrain, sizeof(uint32_t)));
 	return nn_size_add(env, bytes, nn_size_mul(env, spec->batch_size, sizeof(NnWindow)));
+}
+
+static NnMember *
+leader_create(NnTrainer *trainer)
+{
+	const NnEnv *env = trainer->env;
+	const NnPlan *plan = trainer->plan;
+	NnMember   *leader = NN_NEW(env, NnMember);
+
+	leader->env = env;
+	leader->spec = trainer->spec;
+	leader->plan = plan;
+	leader->data = trainer->data;
+	leader->state = nn_state_create(env, plan, trainer->kernels, trainer->params, true);
+	leader->state->seed = trainer->spec->seed;
+	leader->target = NN_NEW_ARRAY(env, nn_real,
+								  (size_t) plan->horizon * plan->ntargets * plan->lanes);
+	leader->count = 1;
+	leader->job = &trainer->job;
+	leader->job->version = 1;	/* nothing is packed so far */
+	leader->batch = NN_NEW_ARRAY(env, NnWindow, trainer->spec->batch_size);
+	leader->validation = trainer->validation;
+	leader->nvalidation = trainer->nvalidation;
+	leader->slot = leader->state->dparams;
+	leader->shard = NN_NEW_ARRAY(env, NnShard, NN_LOSS_SHARDS);
+	return leader;
 }
 
 NnTrainer *
@@ -54,16 +78,11 @@ nn_trainer_create(const NnEnv *env, const NnSpec *spec, const NnPlan *plan,
 	if (spec->patience > 0)
 		trainer->best = NN_NEW_ARRAY(env, nn_real, plan->nparams);
 	trainer->gradient = NN_NEW_ARRAY(env, nn_real, plan->nparams);
-	trainer->target = NN_NEW_ARRAY(env, nn_real,
-								   (size_t) plan->horizon * plan->ntargets * plan->lanes);
 	trainer->order = NN_NEW_ARRAY(env, uint32_t, ntrain);
-	trainer->batch = NN_NEW_ARRAY(env, NnWindow, spec->batch_size);
 	trainer->report.epoch = NN_NEW_ARRAY(env, NnEpoch, spec->epochs);
-	trainer->state = nn_state_create(env, plan, kernels, trainer->params, true);
-	trainer->state->seed = spec->seed;
+	trainer->leader = leader_create(trainer);
 	trainer->optim = nn_optim_create(env, spec, plan);
 	nn_params_init(env, plan, spec->seed, trainer->params);
-	nn_state_pack(trainer->state);
 	return trainer;
 }
 
@@ -80,31 +99,52 @@ window_known(const NnData *data, const NnWindow *window)
 	return known;
 }
 
-/* Brings the tile's windows into the input layers and the targets, runs forward. */
+/* The whole team computes the job; alone, the leader does in its own order. */
 static void
-tile_forward(NnTrainer *trainer, const NnWindow *windows, const NnTile *tile)
+team_work(NnMember *leader)
 {
-	NnState    *state = trainer->state;
-
-	state->L = tile->L;
-	state->first_lane = tile->first;
-	nn_window_gather(trainer->data, windows + tile->first, tile->count, tile->L,
-					 nn_state_output(state, NN_LAYER_PAST),
-					 nn_state_output(state, NN_LAYER_FUTURE),
-					 nn_state_output(state, NN_LAYER_STATIC), trainer->target);
-	nn_state_forward(state);
+	leader->meet(leader->host);
+	nn_member_work(leader);
+	leader->meet(leader->host);
 }
 
-/* Loss of the tile in state; with factor > 0 also the gradient of loss * factor. */
-static double
-tile_loss(NnTrainer *trainer, const NnTile *tile, double factor, uint64_t *known)
+/* trainer->gradient [nactive] = sum of the shards' gradients, in their order. */
+static void
+gradient_compute(NnTrainer *trainer)
 {
-	NnState    *state = trainer->state;
-	uint32_t	output = trainer->plan->output_layer;
+	NnMember   *leader = trainer->leader;
+	size_t		n = trainer->plan->nactive;
+	uint32_t	shards = nn_shard_count(leader->job->n);
 
-	return nn_loss_compute(trainer->spec, trainer->plan->horizon * trainer->plan->ntargets,
-						   tile->L, nn_state_output(state, output), trainer->target, factor,
-						   factor > 0 ? nn_state_gradient(state, output) : NULL, known);
+	leader->job->command = NN_JOB_STEP;
+	if (leader->count > 1)
+		team_work(leader);
+	for (uint32_t s = 0; s < shards; s++)
+	{
+		nn_real    *slot = leader->slot;
+
+		if (leader->count > 1)
+			slot += s * leader->stride;
+		else
+			nn_member_shard(leader, s, slot);
+		if (s == 0)
+			memcpy(trainer->gradient, slot, n * sizeof(nn_real));
+		else
+			nn_gradient_add(n, trainer->gradient, slot);
+	}
+}
+
+static double
+shards_sum(const NnMember *leader, uint32_t shards, uint64_t *known)
+{
+	double		sum = 0;
+
+	for (uint32_t s = 0; s < shards; s++)
+	{
+		sum += leader->shard[s].loss;
+		*known += leader->shard[s].known;
+	}
+	return sum;
 }
 
 double
@@ -112,53 +152,74 @@ nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate, uint64_t *
 				double *norm)
 {
 	const NnPlan *plan = trainer->plan;
+	NnMember   *leader = trainer->leader;
 	uint64_t	batch_known = 0;
-	double		sum = 0,
+	double		sum,
 				penalty;
 
 	for (uint32_t i = 0; i < n; i++)
-		batch_known += window_known(trainer->data, &trainer->batch[i]);
-	trainer->state->training = true;
-	trainer->state->step = trainer->optim->step;
-	memset(trainer->gradient, 0, plan->nparams * sizeof(nn_real));
-	for (uint32_t i = 0; i < nn_tile_count(n) && batch_known > 0; i++)
-	{
-		NnTile		tile = nn_tile_get(n, i);
-		nn_real    *part = trainer->state->dparams;
-		uint64_t	tile_known = 0;
-
-		memset(part, 0, plan->nparams * sizeof(nn_real));
-		tile_forward(trainer, trainer->batch, &tile);
-		sum += tile_loss(trainer, &tile, 1.0 / (double) batch_known, &tile_known);
-		nn_state_backward(trainer->state);
-		for (size_t k = 0; k < plan->nparams; k++)
-			trainer->gradient[k] += part[k];
-	}
+		batch_known += window_known(trainer->data, &leader->batch[i]);
+	*norm = 0;
+	if (batch_known == 0)
+		return 0;				/* nothing to learn from: no step, no momentum */
+	leader->job->n = n;
+	leader->job->step = trainer->optim->step;
+	leader->job->factor = 1.0 / (double) batch_known;
+	gradient_compute(trainer);
+	sum = shards_sum(leader, nn_shard_count(n), known);
 	trainer->env->poll(trainer->env->host);
+	/* Each is a pass over all parameters: up to a tenth of a second for the largest models. */
 	penalty = nn_penalty_add(trainer->spec, plan, trainer->params, trainer->gradient);
-	*norm = nn_gradient_clip(trainer->spec, plan->nparams, trainer->gradient);
+	trainer->env->poll(trainer->env->host);
+	*norm = nn_gradient_clip(trainer->spec, plan->nactive, trainer->gradient);
+	trainer->env->poll(trainer->env->host);
 	nn_optim_step(trainer->optim, learning_rate, trainer->params, trainer->gradient);
-	nn_state_pack(trainer->state);
-	*known += batch_known;
+	leader->job->version++;
 	return sum + penalty * (double) batch_known;
 }
 
 double
 nn_trainer_loss(NnTrainer *trainer, const NnWindow *windows, uint32_t n)
 {
-	double		sum = 0;
+	NnMember   *leader = trainer->leader;
+	uint32_t	shards = nn_loss_shards(leader, n);
 	uint64_t	known = 0;
+	double		sum;
 
-	trainer->state->training = false;
-	for (uint32_t first = 0; first < n; first += trainer->plan->lanes)
-	{
-		uint32_t	count = n - first < trainer->plan->lanes ? n - first : trainer->plan->lanes;
-		NnTile		tile = {0, count, (count + NN_LANES - 1) / NN_LANES * NN_LANES};
-
-		tile_forward(trainer, windows + first, &tile);
-		sum += tile_loss(trainer, &tile, 0, &known);
-	}
+	leader->job->command = NN_JOB_LOSS;
+	if (leader->count > 1 && windows == trainer->validation && n == trainer->nvalidation)
+		team_work(leader);
+	else
+		for (uint32_t s = 0; s < shards; s++)
+			nn_member_loss(leader, windows, n, s);
+	sum = shards_sum(leader, shards, &known);
 	return known > 0 ? sum / (double) known : NAN;
+}
+
+void
+nn_trainer_join(NnTrainer *trainer, void *block, uint32_t count, void (*meet) (void *host),
+				void *host)
+{
+	NnMember   *leader = trainer->leader;
+
+	nn_share_lead(leader, block);
+	trainer->params = leader->state->params;
+	leader->count = count;
+	leader->meet = meet;
+	leader->host = host;
+}
+
+void
+nn_trainer_leave(NnTrainer *trainer)
+{
+	NnMember   *leader = trainer->leader;
+	nn_real    *params = NN_NEW_ARRAY(trainer->env, nn_real, trainer->plan->nparams);
+
+	leader->job->command = NN_JOB_END;
+	leader->meet(leader->host);
+	memcpy(params, trainer->params, trainer->plan->nparams * sizeof(nn_real));
+	trainer->params = leader->state->params = params;
+	leader->count = 1;
 }
 
 static void __attribute__((noreturn))
@@ -200,7 +261,7 @@ epoch_run(NnTrainer *trainer, uint32_t epoch, NnEpoch *log)
 		double		norm;
 
 		for (uint32_t i = 0; i < n; i++)
-			trainer->batch[i] = trainer->train[trainer->order[first + i]];
+			trainer->leader->batch[i] = trainer->train[trainer->order[first + i]];
 		sum += nn_trainer_step(trainer, n, log->learning_rate, &known, &norm);
 		norm_sum += norm;
 		if (!isfinite(sum) || !isfinite(norm))
@@ -255,7 +316,7 @@ nn_trainer_run(NnTrainer *trainer)
 	if (trainer->best)
 	{
 		memcpy(trainer->params, trainer->best, trainer->plan->nparams * sizeof(nn_real));
-		nn_state_pack(trainer->state);
+		trainer->leader->job->version++;
 	}
 	else
 		report->best_epoch = report->nepochs - 1;

@@ -2,10 +2,10 @@
  * nn_train.h
  *		Fitting the parameters: epochs, batches, validation, early stopping.
  *
- * Back-propagation through the whole window.  Each batch is cut into tiles of
- * lanes; every tile's gradient is computed from zero and the sums run in tile
- * order, so the result does not depend on who computed which tile.  All memory
- * is taken by nn_trainer_create; an epoch allocates nothing.
+ * Back-propagation through the whole window.  Each batch is cut into shards whose
+ * gradients are added in their order, so the result does not depend on who
+ * computed which (nn_team.h).  All memory is taken by nn_trainer_create; an epoch
+ * allocates nothing.
  */
 #ifndef NN_TRAIN_H
 #define NN_TRAIN_H
@@ -14,6 +14,7 @@
 #include "core/nn_model.h"
 #include "core/nn_optim.h"
 #include "core/nn_state.h"
+#include "core/nn_team.h"
 
 typedef struct NnTrainer
 {
@@ -24,13 +25,12 @@ typedef struct NnTrainer
 	const NnKernels *kernels;
 	const NnWindow *train, *validation;
 	uint32_t	ntrain, nvalidation;
-	nn_real    *params;			/* [nparams] current */
+	nn_real    *params;			/* [nparams] current; in the shared block while a team works */
 	nn_real    *best;			/* [nparams] of the best epoch; NULL without early stopping */
 	nn_real    *gradient;		/* [nparams] of the batch */
-	nn_real    *target;			/* [horizon * ntargets][lanes] of the tile */
 	uint32_t   *order;			/* [ntrain] order of the epoch */
-	NnWindow   *batch;			/* [batch_size] windows of the batch */
-	NnState    *state;
+	NnMember   *leader;			/* this participant, alone or before a team */
+	NnJob		job;			/* the leader's, while it is alone */
 	NnOptim    *optim;
 	NnReport	report;
 	/* Called after each epoch (from 0); may be NULL. */
@@ -61,7 +61,17 @@ extern void nn_trainer_run(NnTrainer *trainer);
 /* Mean loss of windows under the current parameters, dropout off; NaN when none. */
 extern double nn_trainer_loss(NnTrainer *trainer, const NnWindow *windows, uint32_t n);
 
-/* One optimiser step on n windows of trainer->batch; returns the sum of losses. */
+/*
+ * Puts the trainer at the head of a team of count participants (itself included)
+ * that have attached to block (nn_share_write); meet as in nn_team.h.
+ */
+extern void nn_trainer_join(NnTrainer *trainer, void *block, uint32_t count,
+							void (*meet) (void *host), void *host);
+
+/* Sends the team home and takes the parameters back. */
+extern void nn_trainer_leave(NnTrainer *trainer);
+
+/* One optimiser step on n windows of trainer->leader->batch; returns the sum of losses. */
 extern double nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate,
 							  uint64_t *known, double *norm);
 

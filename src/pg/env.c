@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "common/string.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pg/env.h"
 #include "utils/memutils.h"
@@ -34,13 +36,40 @@ env_poll(void *host)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/*
+ * The core shortens names to bytes, and reads models that were made in other
+ * encodings: what is no character of this database must not reach the client.
+ */
+static const char *
+message_clean(const char *message)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			rest = (int) strlen(message);
+	char	   *clean = pstrdup(message);
+	char	   *c = clean;
+
+	while (rest > 0)
+	{
+		int			length = pg_encoding_verifymbchar(encoding, c, rest);
+
+		if (length <= 0)
+		{
+			*c = '?';
+			length = 1;
+		}
+		c += length;
+		rest -= length;
+	}
+	return clean;
+}
+
 static void
 env_fail(void *host, NnCode code, const char *message, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(env_sqlstate(code)),
-			 errmsg_internal("%s", message),
-			 hint != NULL ? errhint("%s", hint) : 0));
+			 errmsg_internal("%s", message_clean(message)),
+			 hint != NULL ? errhint("%s", message_clean(hint)) : 0));
 }
 
 int
@@ -78,6 +107,35 @@ env_create(MemoryContext context)
 	env->fail = env_fail;
 	env->max_memory = (size_t) lstm_max_memory_kb * 1024;
 	return env;
+}
+
+CallMemory
+call_memory_begin(void)
+{
+	CallMemory	memory;
+
+	memory.own = AllocSetContextCreate(CurrentMemoryContext, "lstm call", ALLOCSET_DEFAULT_SIZES);
+	memory.caller = MemoryContextSwitchTo(memory.own);
+	return memory;
+}
+
+void
+call_memory_end(CallMemory memory)
+{
+	MemoryContextSwitchTo(memory.caller);
+	MemoryContextDelete(memory.own);
+}
+
+void
+env_check_names(const char *what, const char *const *names, uint32 n)
+{
+	for (uint32 i = 0; GetDatabaseEncoding() != PG_UTF8 && i < n; i++)
+		if (!pg_is_ascii(names[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("name of %s \"%s\" is not ASCII, and the encoding of the database is %s",
+							what, message_clean(names[i]), GetDatabaseEncodingName()),
+					 errhint("Give it another name in the source, or use a database with encoding UTF8.")));
 }
 
 const NnKernels *

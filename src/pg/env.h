@@ -23,6 +23,26 @@ extern char *lstm_kernels;			/* lstm.kernels: auto, generic, avx2, avx512 */
 
 extern NnEnv *env_create(MemoryContext context);
 
+/*
+ * Memory of one call of a function: begin makes a context and switches to it, end
+ * switches back and drops it, so that a statement with thousands of calls needs the
+ * memory of one.  What the function returns is made in caller.  An error drops it
+ * with the caller's context.
+ */
+typedef struct CallMemory
+{
+	MemoryContext caller, own;
+} CallMemory;
+
+extern CallMemory call_memory_begin(void);
+extern void call_memory_end(CallMemory memory);
+
+/*
+ * Models are UTF-8: in a database of another encoding, error 0A000 for one of n
+ * names that is not ASCII.  what: "column", "series".
+ */
+extern void env_check_names(const char *what, const char *const *names, uint32 n);
+
 /* The kernels that lstm.kernels names. */
 extern const NnKernels *env_kernels(void);
 

@@ -273,6 +273,7 @@ Datum
 lstm_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	char	   *baseline = argument_text_required(fcinfo, ARG_BASELINE, "baseline");
 	Evaluation	e = {.origins = {.put = origin_add, .level = COVERAGE_LEVEL}};
@@ -290,5 +291,6 @@ lstm_evaluate(PG_FUNCTION_ARGS)
 	evaluation_prepare(&e);
 	origins_forecast(&e.origins);
 	result_put_all(&e, rsinfo);
+	call_memory_end(memory);
 	return (Datum) 0;
 }

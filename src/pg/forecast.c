@@ -6,11 +6,10 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/nn_tile.h"
@@ -25,13 +24,6 @@ enum
 };
 
 #define RESULT_COLUMNS 10
-
-static void
-float_or_null(double value, Datum *datum, bool *isnull)
-{
-	*isnull = isnan(value);
-	*datum = Float8GetDatum(value);
-}
 
 /* One row per target and step; point, low, high are [horizon][ntargets]. */
 static void
@@ -58,9 +50,9 @@ series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, u
 			values[2] = Int32GetDatum((int32) h + 1);
 			values[3] = model_run_time(run, s, origin + 1 + h, &nulls[3]);
 			values[4] = model_run_index(run, s, origin + 1 + h, &nulls[4]);
-			float_or_null(point[at], &values[5], &nulls[5]);
-			float_or_null(low[at], &values[7], &nulls[7]);
-			float_or_null(high[at], &values[8], &nulls[8]);
+			result_float(point[at], &values[5], &nulls[5]);
+			result_float(low[at], &values[7], &nulls[7]);
+			result_float(high[at], &values[8], &nulls[8]);
 			result_put(rsinfo, values, nulls);
 		}
 	}
@@ -77,6 +69,8 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 			   *high = NN_NEW_ARRAY(run->env, double, values * lanes);
 	NnForecaster *forecaster = nn_forecaster_create(run->env, &run->model->spec, env_kernels(),
 													run->model->params, lanes, horizon);
+	MemoryContext before = CurrentMemoryContext,
+				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 
 	for (uint32 first = 0; first < nseries; first += lanes)
 	{
@@ -90,9 +84,12 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 		}
 		model_run_forecast(forecaster, run->prepared, windows, n, horizon, level, point, low,
 						   high);
+		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
 			series_put(run, rsinfo, &windows[i], horizon, level, point + i * values,
 					   low + i * values, high + i * values);
+		MemoryContextSwitchTo(before);
+		MemoryContextReset(scratch);
 	}
 }
 
@@ -100,6 +97,7 @@ Datum
 lstm_forecast(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
 	double		level = argument_level(fcinfo, ARG_LEVEL);
@@ -113,5 +111,6 @@ lstm_forecast(PG_FUNCTION_ARGS)
 		horizon = run->model->spec.horizon;
 	nn_forecast_check(run->env, &run->model->spec, horizon);
 	forecast_all(run, rsinfo, horizon, level);
+	call_memory_end(memory);
 	return (Datum) 0;
 }

@@ -12,6 +12,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/nn_tile.h"
@@ -36,6 +37,7 @@ typedef struct Walk
 	NnWindow	windows[NN_TILE_LANES];
 	double	   *point, *low, *high; /* [lanes][horizon][ntargets] */
 	uint64		total;
+	MemoryContext scratch;		/* for put, emptied after each tile */
 } Walk;
 
 static void
@@ -43,14 +45,18 @@ walk_flush(Walk *walk)
 {
 	Origins    *origins = walk->origins;
 	size_t		values = (size_t) origins->horizon * origins->run->model->spec.ntargets;
+	MemoryContext before;
 
 	if (walk->count == 0)
 		return;
 	model_run_forecast(walk->forecaster, origins->run->prepared, walk->windows, walk->count,
 					   origins->horizon, origins->level, walk->point, walk->low, walk->high);
+	before = MemoryContextSwitchTo(walk->scratch);
 	for (uint32 i = 0; i < walk->count; i++)
 		origins->put(origins->host, &walk->windows[i], walk->point + i * values,
 					 walk->low + i * values, walk->high + i * values);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(walk->scratch);
 	walk->total += walk->count;
 	walk->count = 0;
 }
@@ -87,6 +93,7 @@ origins_forecast(Origins *origins)
 	walk.point = NN_NEW_ARRAY(run->env, double, values);
 	walk.low = NN_NEW_ARRAY(run->env, double, values);
 	walk.high = NN_NEW_ARRAY(run->env, double, values);
+	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 	walk.forecaster = nn_forecaster_create(run->env, spec, env_kernels(), run->model->params,
 										   walk.lanes, origins->horizon);
 	for (uint32 s = 0; s < run->data->series.nseries; s++)
@@ -125,13 +132,6 @@ typedef struct Hindcast
 } Hindcast;
 
 static void
-float_or_null(double value, Datum *datum, bool *isnull)
-{
-	*isnull = isnan(value);
-	*datum = Float8GetDatum(value);
-}
-
-static void
 hindcast_put(void *host, const NnWindow *window, const double *point, const double *low,
 			 const double *high)
 {
@@ -156,10 +156,10 @@ hindcast_put(void *host, const NnWindow *window, const double *point, const doub
 			values[3] = Int32GetDatum((int32) h + 1);
 			values[4] = model_run_time(run, s, origin + 1 + h, &nulls[4]);
 			values[5] = model_run_index(run, s, origin + 1 + h, &nulls[5]);
-			float_or_null(point[at], &values[6], &nulls[6]);
-			float_or_null(low[at], &values[7], &nulls[7]);
-			float_or_null(high[at], &values[8], &nulls[8]);
-			float_or_null(origin_actual(run, window, h, (uint32) k), &values[9], &nulls[9]);
+			result_float(point[at], &values[6], &nulls[6]);
+			result_float(low[at], &values[7], &nulls[7]);
+			result_float(high[at], &values[8], &nulls[8]);
+			result_float(origin_actual(run, window, h, (uint32) k), &values[9], &nulls[9]);
 			result_put(hindcast->rsinfo, values, nulls);
 		}
 	}
@@ -169,6 +169,7 @@ Datum
 lstm_hindcast(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	Origins		origins = {.put = hindcast_put};
 	Hindcast	hindcast = {&origins, rsinfo};
@@ -183,5 +184,6 @@ lstm_hindcast(PG_FUNCTION_ARGS)
 		origins.horizon = origins.run->model->spec.horizon;
 	nn_forecast_check(origins.run->env, &origins.run->model->spec, origins.horizon);
 	origins_forecast(&origins);
+	call_memory_end(memory);
 	return (Datum) 0;
 }

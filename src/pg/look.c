@@ -264,10 +264,15 @@ describe_row(const RegistryRow *row, const char *described)
 Datum
 lstm_describe(PG_FUNCTION_ARGS)
 {
-	NnEnv	   *env = env_create(CurrentMemoryContext);
+	CallMemory	memory = call_memory_begin();
+	NnEnv	   *env = env_create(memory.own);
 	RegistryRow *row = look_get(fcinfo, env);
+	Jsonb	   *described = describe_row(row, describe_model(env, row));
 
-	PG_RETURN_JSONB_P(describe_row(row, describe_model(env, row)));
+	MemoryContextSwitchTo(memory.caller);
+	described = DatumGetJsonbPCopy(PointerGetDatum(described));
+	call_memory_end(memory);
+	PG_RETURN_JSONB_P(described);
 }
 
 /* ------------------------------------------------------------------------
@@ -287,9 +292,10 @@ layer_inputs(const NnPlan *plan, const NnLayer *layer)
 Datum
 lstm_layers(PG_FUNCTION_ARGS)
 {
-	NnEnv	   *env = env_create(CurrentMemoryContext);
-	NnPlan	   *plan = look_plan(env, look_get(fcinfo, env)->model);
 	ReturnSetInfo *rows = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
+	NnEnv	   *env = env_create(memory.own);
+	NnPlan	   *plan = look_plan(env, look_get(fcinfo, env)->model);
 	int32		position = 0;
 
 	for (uint32_t i = 0; i < plan->nlayers; i++)
@@ -310,6 +316,7 @@ lstm_layers(PG_FUNCTION_ARGS)
 		values[5] = Int64GetDatum(layer_parameters(plan, layer));
 		result_put(rows, values, nulls);
 	}
+	call_memory_end(memory);
 	return (Datum) 0;
 }
 
@@ -343,10 +350,11 @@ tensor_values(const NnModel *model, const NnTensor *tensor)
 Datum
 lstm_tensors(PG_FUNCTION_ARGS)
 {
-	NnEnv	   *env = env_create(CurrentMemoryContext);
+	ReturnSetInfo *rows = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
+	NnEnv	   *env = env_create(memory.own);
 	NnModel    *model = look_get(fcinfo, env)->model;
 	NnPlan	   *plan = look_plan(env, model);
-	ReturnSetInfo *rows = result_begin(fcinfo);
 
 	for (uint32_t i = 0; i < plan->ntensors; i++)
 	{
@@ -363,15 +371,16 @@ lstm_tensors(PG_FUNCTION_ARGS)
 		result_put(rows, values, nulls);
 		pfree(DatumGetPointer(values[2]));
 	}
+	call_memory_end(memory);
 	return (Datum) 0;
 }
 
 Datum
 lstm_training_log(PG_FUNCTION_ARGS)
 {
-	NnEnv	   *env = env_create(CurrentMemoryContext);
-	NnReport   *report = &look_get(fcinfo, env)->model->report;
 	ReturnSetInfo *rows = result_begin(fcinfo);
+	CallMemory	memory = call_memory_begin();
+	NnReport   *report = &look_get(fcinfo, env_create(memory.own))->model->report;
 
 	for (uint32_t i = 0; i < report->nepochs; i++)
 	{
@@ -390,6 +399,7 @@ lstm_training_log(PG_FUNCTION_ARGS)
 		}
 		result_put(rows, values, nulls);
 	}
+	call_memory_end(memory);
 	return (Datum) 0;
 }
 

@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -45,7 +46,9 @@ roles_of(const NnModel *model, SourceRoles *roles)
 
 /*
  * A stored source is SQL that the model's owner wrote.  It runs with the
- * caller's rights, so a superuser would run anyone's SQL as a superuser.
+ * caller's rights, so a superuser would run anyone's SQL as a superuser, and the
+ * owner of the registry's tables, who sees all models, that of roles he is no
+ * member of.
  */
 static void
 stored_source_check(const RegistryRow *row)
@@ -61,6 +64,13 @@ stored_source_check(const RegistryRow *row)
 				 errmsg("the stored source of model \"%s\" is not run as a superuser", row->name),
 				 errdetail("Its owner is not a superuser, and the source would run with your rights."),
 				 errhint("Look at lstm.models.source, and pass it as argument \"source\" if you trust it.")));
+	if (!superuser() &&
+		!(OidIsValid(row->owner) && has_privs_of_role(GetUserId(), row->owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the stored source of model \"%s\" belongs to another role", row->name),
+				 errdetail("You are no member of its owner, and the source would run with your rights."),
+				 errhint("Look at lstm.models.source, and pass it as argument \"source\" if you trust it.")));
 }
 
 static Source *
@@ -73,25 +83,20 @@ static void
 rows_read(ModelRun *run, const char *text, const char *future, const TimestampTz *as_of)
 {
 	const NnModel *model = run->model;
-	Source	   *rows,
+	const char *path = text == NULL ? run->row->search_path : NULL;
+	const char *zone = model->zone[0] ? model->zone : NULL;
+	SearchPathGuard guard = search_path_push(path, text == NULL ? zone : NULL);
+	Source	   *rows = source_open(run, text ? text : run->row->source, true),
 			   *later;
-	SearchPathGuard guard = search_path_push(text == NULL ? run->row->search_path : NULL);
 
-	rows = source_open(run, text ? text : run->row->source, true);
-	if (text == NULL)
-		rows->read_only = true;
-	if (future != NULL && text == NULL)
-	{
-		/* The caller's text is the caller's: not under the stored search_path. */
-		search_path_pop(guard);
-		later = source_open(run, future, false);
-		guard = search_path_push(run->row->search_path);
-	}
-	else
-		later = future ? source_open(run, future, false) : NULL;
-	run->data = source_read(run->env, rows, later, &model->frequency,
-							model->zone[0] ? model->zone : NULL, as_of);
+	/* The caller's text is the caller's: not under the stored search_path. */
 	search_path_pop(guard);
+	rows->search_path = path;
+	/* Its days are cut where the training cut them, whoever asks. */
+	rows->time_zone = text == NULL ? zone : NULL;
+	rows->read_only = text == NULL;
+	later = future ? source_open(run, future, false) : NULL;
+	run->data = source_read(run->env, rows, later, &model->frequency, zone, as_of);
 }
 
 /* Group of each series in the preparation: its place among the trained ones. */
@@ -128,6 +133,35 @@ groups_find(const ModelRun *run)
 	return group;
 }
 
+/*
+ * Rows of another step than the model's (days for an hourly model) fit its grid
+ * and leave it nearly empty; a forecast from filled gaps deserves a word.
+ */
+static void
+step_check(const ModelRun *run)
+{
+	const NnSeries *series = &run->data->series;
+	uint64		known = 0;
+
+	for (uint32 s = 0; s < series->nseries; s++)
+		for (uint32 row = series->first[s]; row < series->first[s] + series->history[s]; row++)
+		{
+			bool		now = !isnan(series->value[(size_t) row * series->C]);
+
+			if (now && row > series->first[s] &&
+				!isnan(series->value[((size_t) row - 1) * series->C]))
+				return;
+			known += now;
+		}
+	if (known > series->nseries)
+		ereport(WARNING,
+				(errmsg("no two neighbouring rows of the source are one step of model \"%s\" apart",
+						run->row->name),
+				 errdetail("The step is %s; all between the rows is filled in.",
+						   nn_frequency_print(run->env, &run->model->frequency)),
+				 errhint("Give rows of that step.")));
+}
+
 ModelRun *
 model_run_open(const char *name, int version, const char *source, const char *future,
 			   const TimestampTz *as_of)
@@ -144,6 +178,7 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 				 errmsg("model \"%s\" was made by lstm.fit and knows no columns", name),
 				 errhint("Call lstm.predict with its value from lstm.model_values.")));
 	roles_of(run->model, &run->roles);
+	roles_check_names(&run->roles, (const char *const *) run->model->series, run->model->nseries);
 	if (source == NULL)
 		stored_source_check(run->row);
 	if (future != NULL && run->roles.nfuture == 0)
@@ -152,6 +187,7 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 				 errmsg("model \"%s\" has no future covariates", name),
 				 errhint("Leave the argument \"future\" out.")));
 	rows_read(run, source, future, as_of);
+	step_check(run);
 	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
 									groups_find(run));
 	return run;
@@ -170,7 +206,7 @@ model_run_series_key(const ModelRun *run, uint32 s)
 
 	if (run->roles.nseries == 0)
 		return (Datum) 0;
-	nn_text_init(&text, run->env);
+	nn_text_init(&text, env_create(CurrentMemoryContext));
 	nn_json_begin(&text, '{');
 	for (int i = 0; i < run->roles.nseries; i++)
 	{
@@ -330,10 +366,11 @@ argument_level(FunctionCallInfo fcinfo, int i)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"confidence_level\" must not be null")));
 	level = PG_GETARG_FLOAT8(i);
-	if (!(level > 0 && level < 1))
+	/* Nearer to 1 than numbers go, the upper bound would be infinite. */
+	if (!(level > 0 && (1 + level) / 2 < 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"confidence_level\" is %g, outside of its range", level),
+				 errmsg("argument \"confidence_level\" is %.16g, outside of its range", level),
 				 errhint("Give a probability between 0 and 1, such as 0.95.")));
 	return level;
 }
@@ -362,6 +399,13 @@ result_begin(FunctionCallInfo fcinfo)
 	MemoryContextSwitchTo(old);
 	return rsinfo;
 #endif
+}
+
+void
+result_float(double value, Datum *datum, bool *isnull)
+{
+	*isnull = isnan(value);
+	*datum = Float8GetDatum(value);
 }
 
 void

@@ -28,7 +28,8 @@ typedef struct ModelRun
 
 /*
  * Errors: those of registry_get, source_bind and source_read; 42501 when a
- * superuser would run the stored source of another's model; 22000 a series that
+ * superuser, or a role that is no member of the owner, would run the stored source
+ * of another's model; 22000 a series that
  * a model with scales by series has not seen.  source, future, as_of may be NULL.
  */
 extern ModelRun *model_run_open(const char *name, int version, const char *source,
@@ -82,6 +83,9 @@ extern double argument_level(FunctionCallInfo fcinfo, int i);
  * store; the function then returns (Datum) 0.  Error 0A000 where no set is taken.
  */
 extern ReturnSetInfo *result_begin(FunctionCallInfo fcinfo);
+
+/* A number of a result row; NaN becomes NULL. */
+extern void result_float(double value, Datum *datum, bool *isnull);
 
 /* Adds a row to it. */
 extern void result_put(ReturnSetInfo *rsinfo, Datum *values, bool *nulls);

@@ -4,8 +4,8 @@
  *
  * Walks over all series and, within each, over every stride-th row that has
  * context rows up to it and at least one row after it, forecasts tile by tile
- * and hands each origin to a callback.  With future covariates an origin needs
- * all horizon rows after it.
+ * and hands each origin to a callback, whose memory is taken back after it.  With
+ * future covariates an origin needs all horizon rows after it.
  */
 #ifndef LSTM_ORIGINS_H
 #define LSTM_ORIGINS_H

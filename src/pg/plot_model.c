@@ -150,6 +150,7 @@ forecast_fill(const ModelRun *run, uint32 s, uint32 k, uint32 horizon, double le
 Datum
 lstm_plot_forecast(PG_FUNCTION_ARGS)
 {
+	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
 				history = argument_steps(fcinfo, ARG_HISTORY, "history", 0);
@@ -162,6 +163,8 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 	PlotForecast plot = {.kind = run->data->kind, .confidence_level = level,
 	.y_label = run->roles.target[k]};
 	const char *series = model_run_series(run, s);
+	char	   *svg;
+	xmltype    *result;
 
 	if (horizon == 0)
 		horizon = run->model->spec.horizon;
@@ -174,5 +177,9 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 						   horizon == 1 ? "" : "s");
 	history_fill(run, s, k, history, &plot);
 	forecast_fill(run, s, k, horizon, level, &plot);
-	PG_RETURN_XML_P(cstring_to_text(plot_forecast_svg(run->env, &plot)));
+	svg = plot_forecast_svg(run->env, &plot);
+	MemoryContextSwitchTo(memory.caller);
+	result = (xmltype *) cstring_to_text(svg);
+	call_memory_end(memory);
+	PG_RETURN_XML_P(result);
 }

@@ -3,11 +3,12 @@
  *		Models as rows: reading them, and adding versions.
  *
  * Knows the two tables of the registry and nothing of networks; the model's
- * bytes go through nn_model_read.  Everything but one query runs with the
- * caller's rights.  The exception is registry_name_owner, which asks as the
- * tables' owner, as a foreign key does: a name that row-level security hides is
- * taken all the same, and that is better said before hours of training than
- * after.  It gives away that a name exists, as a unique index would.
+ * bytes go through nn_model_read.  Everything but two things runs with the
+ * caller's rights.  One is registry_name_owner, which asks as the tables' owner,
+ * as a foreign key does: a name that row-level security hides is taken all the
+ * same, and that is better said before hours of training than after.  It gives
+ * away that a name exists, as a unique index would.  The other is the trigger
+ * lstm_models_cascade.
  *
  * Reading a model costs two index lookups and a detoasted copy of its bytes
  * (about 5 ms for 4 MB), and what nn_model_read takes to check them.
@@ -43,6 +44,7 @@
 #define REGISTRY_HINT_NAMES 1000
 
 PG_FUNCTION_INFO_V1(lstm_models_guard);
+PG_FUNCTION_INFO_V1(lstm_models_cascade);
 
 /* ------------------------------------------------------------------------
  * Statements under a fixed search_path
@@ -257,6 +259,51 @@ lstm_models_guard(PG_FUNCTION_ARGS)
 				 errhint("Choose another name.")));
 	registry_end(nest_level);
 	return PointerGetDatum(row);
+}
+
+/*
+ * Trigger of lstm.models: what a foreign key with ON UPDATE and ON DELETE CASCADE
+ * would do, with the rights of the tables' owner as there.  A key cannot be: its
+ * tables must be restored one after the other, and pg_restore --jobs does not.
+ */
+Datum
+lstm_models_cascade(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	Oid			types[4] = {TEXTOID, INT4OID, TEXTOID, INT4OID};
+	Datum		values[4];
+	TupleDesc	tupdesc;
+	bool		isnull,
+				updated;
+	int			nest_level,
+				security;
+	Oid			user;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("lstm.models_cascade() must be called as an AFTER ROW trigger")));
+	tupdesc = trigger->tg_relation->rd_att;
+	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	for (int i = 0; i < (updated ? 4 : 2); i++)
+		values[i] = SPI_getbinval(i < 2 ? trigger->tg_trigtuple : trigger->tg_newtuple, tupdesc,
+								  SPI_fnumber(tupdesc, i % 2 == 0 ? "name" : "version"), &isnull);
+
+	nest_level = registry_begin();
+	/* An error in between restores the user with the (sub)transaction. */
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(trigger->tg_relation->rd_rel->relowner,
+						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	if (updated)
+		registry_run("UPDATE lstm.model_values SET name = $3, version = $4"
+					 " WHERE name = $1 AND version = $2", 4, types, values, NULL, false);
+	else
+		registry_run("DELETE FROM lstm.model_values WHERE name = $1 AND version = $2",
+					 2, types, values, NULL, false);
+	SetUserIdAndSecContext(user, security);
+	registry_end(nest_level);
+	return PointerGetDatum(NULL);
 }
 
 /* ------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "pg/env.h"
 #include "pg/source_parts.h"
 #include "utils/builtins.h"
 
@@ -308,6 +309,24 @@ past_announce(const SourceRoles *roles)
 						   "columns %s are used as past covariates", roles->npast,
 						   names_join((const char *const *) roles->past, roles->npast)),
 			 errhint("Name the covariates to use in past_covariates; an empty list means none.")));
+}
+
+static void
+columns_check_names(char *const *names, int count)
+{
+	env_check_names("column", (const char *const *) names, (uint32) count);
+}
+
+void
+roles_check_names(const SourceRoles *roles, const char *const *series, uint32 nseries)
+{
+	columns_check_names(&roles->time_column, roles->time_column != NULL);
+	columns_check_names(roles->target, roles->ntargets);
+	columns_check_names(roles->past, roles->npast);
+	columns_check_names(roles->future, roles->nfuture);
+	columns_check_names(roles->statics, roles->nstatic);
+	columns_check_names(roles->series, roles->nseries);
+	env_check_names("series", series, nseries);
 }
 
 static Source *

@@ -25,6 +25,9 @@ typedef struct SourceRoles
 	char	  **target, **series, **past, **future, **statics;
 } SourceRoles;
 
+/* All names that a model holds, against env_check_names; series: [nseries]. */
+extern void roles_check_names(const SourceRoles *roles, const char *const *series, uint32 nseries);
+
 /* Where a role's column is in the query. */
 typedef struct SourceColumn
 {
@@ -39,8 +42,10 @@ typedef struct Source
 	char	   *text;			/* as the caller gave it */
 	SourceRoles roles;			/* complete */
 	NnTimeKind	kind;
+	const char *search_path;	/* it runs under, set by the caller; NULL: the session's */
+	const char *time_zone;		/* likewise */
 	bool		read_only;		/* stored sources run read-only: the caller sets it */
-	bool		bound;			/* made by source_bind */
+	bool		bound;			/* made by source_bind: reads what the statement sees */
 	int			ncolumns;		/* of the query */
 	SourceColumn time;
 	SourceColumn *series;		/* [nseries] */
@@ -143,13 +148,16 @@ extern int	identifier_list_split(const char *text, const char *what, char ***nam
  */
 extern char *search_path_current(void);
 
-/* Runs body with search_path set to path (NULL: unchanged), restored on every way out. */
+/*
+ * Runs body with search_path set to path and TimeZone to zone (NULL, or a zone that
+ * the server does not know: unchanged), restored on every way out.
+ */
 typedef struct SearchPathGuard
 {
 	int			nest_level;		/* -1: nothing to undo */
 } SearchPathGuard;
 
-extern SearchPathGuard search_path_push(const char *path);
+extern SearchPathGuard search_path_push(const char *path, const char *zone);
 extern void search_path_pop(SearchPathGuard guard);
 
 #endif							/* LSTM_SOURCE_H */

@@ -618,6 +618,7 @@ grid_fill_series(Reading *reading, double *value, uint32 s)
 	const SortedRows *sorted = &reading->main;
 	uint32		C = sorted->rows->C;
 	int			ntargets = reading->source->roles.ntargets;
+	int64		places = reading->first[s + 1] - reading->first[s];
 	int64		before = -1;
 
 	for (size_t i = sorted->first[s]; i < sorted->first[s + 1]; i++)
@@ -627,7 +628,7 @@ grid_fill_series(Reading *reading, double *value, uint32 s)
 
 		POLL(i);
 		/* An hour that the clock shows twice can bring two rows to one place. */
-		if (place <= before)
+		if (place <= before || place >= places)
 			rows_refuse_duplicate(reading, s, sorted->time[i], false);
 		before = place;
 		memcpy(value + ((size_t) reading->first[s] + place) * C, row, sizeof(double) * C);
@@ -642,6 +643,7 @@ grid_fill_ahead(Reading *reading, double *value, uint32 s, uint32 C)
 {
 	const SortedRows *sorted = &reading->ahead;
 	uint32		nfuture = sorted->rows->C;
+	int64		places = reading->first[s + 1] - reading->first[s];
 	int64		before = -1;
 
 	for (size_t i = sorted->first[s]; i < sorted->first[s + 1]; i++)
@@ -653,7 +655,7 @@ grid_fill_ahead(Reading *reading, double *value, uint32 s, uint32 C)
 		POLL(i);
 		if (place < 0)
 			continue;
-		if (place <= before)
+		if (place <= before || place >= places)
 			rows_refuse_duplicate(reading, s, sorted->time[i], true);
 		before = place;
 		to = value + ((size_t) reading->first[s] + place) * C + (C - nfuture);

@@ -668,22 +668,27 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	return receiver;
 }
 
-/* A stored source must not write, whatever functions it calls. */
+/*
+ * A stored source must not write, whatever functions it calls.  Forecasts are
+ * stable functions: their sources see the snapshot of the calling statement, and
+ * only a training's sees what its own transaction did since.
+ */
 static void
-select_run(const char *text, bool read_only, DestReceiver *receiver)
+select_run(const char *text, const Source *source, DestReceiver *receiver)
 {
 	SPIExecuteOptions options;
 	bool		before = XactReadOnly;
+	SearchPathGuard guard = search_path_push(source->search_path, source->time_zone);
 
 	memset(&options, 0, sizeof(options));
-	options.read_only = read_only;
+	options.read_only = source->bound;
 	options.must_return_tuples = true;
 	options.dest = receiver;
 
 	SPI_connect();
 	PG_TRY();
 	{
-		if (read_only)
+		if (source->read_only)
 			XactReadOnly = true;
 		(void) SPI_execute_extended(text, &options);
 	}
@@ -693,6 +698,7 @@ select_run(const char *text, bool read_only, DestReceiver *receiver)
 	}
 	PG_END_TRY();
 	SPI_finish();
+	search_path_pop(guard);
 }
 
 /*
@@ -705,6 +711,6 @@ source_rows_read(const Source *source, const RowCut *cut, bool future_only, size
 {
 	RowReceiver *receiver = receiver_create(source, cut, future_only, limit, used);
 
-	select_run(receiver_select(receiver), source->read_only, &receiver->pub);
+	select_run(receiver_select(receiver), source, &receiver->pub);
 	return receiver->rows;
 }

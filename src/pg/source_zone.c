@@ -178,15 +178,19 @@ search_path_current(void)
 }
 
 SearchPathGuard
-search_path_push(const char *path)
+search_path_push(const char *path, const char *zone)
 {
 	SearchPathGuard guard = {-1};
 
-	if (path == NULL)
+	if (path == NULL && zone == NULL)
 		return guard;
 	guard.nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	if (path != NULL)
+		(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	if (zone != NULL && pg_tzset(zone) != NULL)
+		(void) set_config_option("TimeZone", zone, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	return guard;
 }
 

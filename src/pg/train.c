@@ -34,6 +34,19 @@ enum
 	ARG_PAST, ARG_FUTURE, ARG_STATIC, ARG_GEOM, ARG_OPTIONS
 };
 
+/* An argument written into the options is told from a misspelt option. */
+static void
+options_refuse(const NnEnv *env, const NnJson *options)
+{
+	static const char *const keys[] = {"horizon", "context", "target", "time_column", "series",
+		"past_covariates", "future_covariates", "static_covariates", "geom"};
+
+	for (size_t i = 0; options != NULL && i < lengthof(keys); i++)
+		if (options->type == NN_JSON_OBJECT && nn_json_member(options, keys[i]) != NULL)
+			nn_fail(env, NN_BAD_KEY, nn_format(env, "\"%s\" is no option of lstm.train", keys[i]),
+					nn_format(env, "It is an argument: write %s => ... beside the options.", keys[i]));
+}
+
 static SourceData *
 rows_read(const NnEnv *env, Source *source, const NnSpec *spec)
 {
@@ -128,16 +141,19 @@ result_row(FunctionCallInfo fcinfo, const char *name, int version, const NnModel
 Datum
 lstm_train(PG_FUNCTION_ARGS)
 {
-	const NnEnv *env = env_create(CurrentMemoryContext);
+	CallMemory	memory = call_memory_begin();
+	const NnEnv *env = env_create(memory.own);
 	NnSpec	   *spec = NN_NEW(env, NnSpec);
 	TrainingInput input = {.spec = spec};
 	instr_time	start,
 				now;
 	char	   *name,
 			   *text;
+	NnJson	   *options = NULL;
 	Source	   *source;
 	NnModel    *model;
 	int			version;
+	Datum		result;
 
 	INSTR_TIME_SET_CURRENT(start);
 	/* Here rather than by the INSERT, after all epochs. */
@@ -150,9 +166,10 @@ lstm_train(PG_FUNCTION_ARGS)
 				 errmsg("argument \"geom\" needs the extension lstm_postgis"),
 				 errhint("Leave \"geom\" out to train on the series alone.")));
 	registry_check_name(name);
-	training_options(env, PG_ARGISNULL(ARG_OPTIONS) ? NULL :
-					 training_options_parse(env, PG_GETARG_DATUM(ARG_OPTIONS)), spec,
-					 &input.split_given);
+	if (!PG_ARGISNULL(ARG_OPTIONS))
+		options = training_options_parse(env, PG_GETARG_DATUM(ARG_OPTIONS));
+	options_refuse(env, options);
+	training_options(env, options, spec, &input.split_given);
 	spec->horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 1);
 	spec->context = argument_steps(fcinfo, ARG_CONTEXT, "context", 1);
 	input.context_given = !PG_ARGISNULL(ARG_CONTEXT);
@@ -178,5 +195,8 @@ lstm_train(PG_FUNCTION_ARGS)
 				 errhint("Try a longer context, more epochs, another network, or more rows.")));
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);
-	return result_row(fcinfo, name, version, model, INSTR_TIME_GET_DOUBLE(now));
+	MemoryContextSwitchTo(memory.caller);
+	result = result_row(fcinfo, name, version, model, INSTR_TIME_GET_DOUBLE(now));
+	call_memory_end(memory);
+	return result;
 }

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
@@ -23,6 +24,7 @@
 #include "core/nn_tile.h"
 #include "core/nn_train.h"
 #include "pg/env.h"
+#include "pg/parallel.h"
 #include "pg/training.h"
 
 /* Windows judged after training at the most; more are taken evenly spaced. */
@@ -172,6 +174,7 @@ future_check(const NnData *data, const NnWindow *windows, uint32_t n)
 		uint32_t	row = nn_future_missing(data, &windows[i], data->spec->horizon, &column);
 		const NnSeries *series = data->series;
 
+		CHECK_FOR_INTERRUPTS();
 		if (row != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
@@ -200,6 +203,7 @@ progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 	Progress   *progress = host;
 	const NnEpoch *log = &trainer->report.epoch[epoch];
 	char		line[256];
+	char	   *activity;
 	int			n;
 
 	n = snprintf(line, sizeof(line), "epoch %u of %u, loss %.6g", epoch + 1,
@@ -209,9 +213,11 @@ progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 	if (progress->every > 0 && (epoch + 1) % progress->every == 0)
 		ereport(NOTICE, (errmsg("model \"%s\": %s", progress->label, line)));
 	/* Seen by others in pg_stat_activity.query while the statement runs. */
-	pgstat_report_activity(STATE_RUNNING,
-						   psprintf("lstm.train \"%s\": %s -- %.512s", progress->label, line,
-									progress->query));
+	activity = psprintf("lstm.train \"%s\": %s -- %.*s", progress->label, line,
+						pg_mbcliplen(progress->query, (int) strnlen(progress->query, 1024), 512),
+						progress->query);
+	pgstat_report_activity(STATE_RUNNING, activity);
+	pfree(activity);
 }
 
 static void
@@ -228,7 +234,7 @@ epochs_run(const TrainingInput *input, NnTrainer *trainer)
 	}
 	PG_TRY();
 	{
-		nn_trainer_run(trainer);
+		parallel_train(trainer);
 	}
 	PG_FINALLY();
 	{
@@ -300,6 +306,17 @@ judge_window(const NnData *data, const NnWindow *window, const double *forecast,
 						   data->prep->scale[(size_t) group * data->prep->C + k]);
 		}
 	}
+}
+
+/* Refuses a network that cannot be judged before its epochs are lost to that. */
+static void
+judge_check(const NnSpec *spec, const NnTrainer *trainer)
+{
+	CallMemory	memory = call_memory_begin();
+
+	(void) nn_forecaster_create(env_create(memory.own), spec, trainer->kernels, trainer->params,
+								NN_TILE_LANES, spec->horizon);
+	call_memory_end(memory);
 }
 
 static void
@@ -388,6 +405,7 @@ training_run(const NnEnv *env, TrainingInput *input)
 	NnTrainer  *trainer;
 	uint32_t   *group;
 
+	roles_check_names(input->roles, data->series.name, data->series.nseries);
 	if (spec->season == 0)
 		spec->season = nn_season_default(&data->frequency);
 	if (!input->context_given)
@@ -408,6 +426,7 @@ training_run(const NnEnv *env, TrainingInput *input)
 								split.ntrain, split.validation, split.nvalidation);
 	trainer->report.mae = trainer->report.baseline_mae = trainer->report.skill = NAN;
 	trainer->report.baseline_loss = NAN;
+	judge_check(spec, trainer);
 	epochs_run(input, trainer);
 	judge(env, trainer, prepared, &split, &trainer->report);
 	return model_assemble(env, input, trainer, prep, &split);

@@ -83,6 +83,23 @@ fit_begin(FunctionCallInfo fcinfo, MemoryContext context, NnTimeKind kind)
 	return state;
 }
 
+/* The first row's hold for the group; the order of rows must not choose among several. */
+static bool
+fit_options_equal(FunctionCallInfo fcinfo, const FitState *state)
+{
+	struct varlena *first = (struct varlena *) DatumGetPointer(state->options),
+			   *given;
+	bool		equal;
+
+	if (PG_ARGISNULL(3) || first == NULL)
+		return PG_ARGISNULL(3) && first == NULL;
+	given = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(3));
+	equal = VARSIZE_ANY_EXHDR(given) == VARSIZE_ANY_EXHDR(first) &&
+		memcmp(VARDATA_ANY(given), VARDATA_ANY(first), VARSIZE_ANY_EXHDR(first)) == 0;
+	PG_FREE_IF_COPY(given, 3);
+	return equal;
+}
+
 static Datum
 fit_add(FunctionCallInfo fcinfo, NnTimeKind kind, int64 time)
 {
@@ -108,6 +125,11 @@ fit_add(FunctionCallInfo fcinfo, NnTimeKind kind, int64 time)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("argument \"ts\" of lstm.fit is infinite")));
 	state = PG_ARGISNULL(0) ? fit_begin(fcinfo, context, kind) : (FitState *) PG_GETARG_POINTER(0);
+	if (!fit_options_equal(fcinfo, state))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"options\" of lstm.fit differs between the rows of a group"),
+				 errhint("Give all rows of a group the same options.")));
 	if (state->count == state->capacity)
 		fit_grow(state, context);
 	state->time[state->count] = time;
@@ -219,8 +241,7 @@ fit_run(const NnEnv *env, FitState *state)
 Datum
 lstm_fit_final(PG_FUNCTION_ARGS)
 {
-	MemoryContext outer = CurrentMemoryContext,
-				context;
+	CallMemory	memory;
 	const NnEnv *env;
 	uint8_t    *bytes;
 	size_t		length;
@@ -228,15 +249,14 @@ lstm_fit_final(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	context = AllocSetContextCreate(outer, "lstm fit", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	env = env_create(context);
+	memory = call_memory_begin();
+	env = env_create(memory.own);
 	bytes = nn_model_write(env, fit_run(env, (FitState *) PG_GETARG_POINTER(0)), &length);
-	MemoryContextSwitchTo(outer);
+	MemoryContextSwitchTo(memory.caller);
 	result = palloc(VARHDRSZ + length);
 	SET_VARSIZE(result, VARHDRSZ + length);
 	memcpy(VARDATA(result), bytes, length);
-	MemoryContextDelete(context);
+	call_memory_end(memory);
 	PG_RETURN_BYTEA_P(result);
 }
 
@@ -284,8 +304,8 @@ predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
 	fcinfo->flinfo->fn_extra = NULL;
 	if (cache)
 		MemoryContextDelete(cache->context);
-	context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "lstm predict",
-									ALLOCSET_DEFAULT_SIZES);
+	/* It moves to the function's lifetime when nothing can fail any more. */
+	context = AllocSetContextCreate(CurrentMemoryContext, "lstm predict", ALLOCSET_DEFAULT_SIZES);
 	before = MemoryContextSwitchTo(context);
 	cache = palloc0(sizeof(PredictCache));
 	cache->context = context;
@@ -295,10 +315,12 @@ predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
 	memcpy(cache->bytes, VARDATA_ANY(value), length);
 	cache->model = nn_model_read(cache->env, (uint8_t *) cache->bytes, length);
 	predict_refuse(cache->model);
+	nn_forecast_check(cache->env, &cache->model->spec, horizon);
 	cache->horizon = horizon;
 	cache->forecaster = nn_forecaster_create(cache->env, &cache->model->spec, env_kernels(),
 											 cache->model->params, NN_LANES, horizon);
 	MemoryContextSwitchTo(before);
+	MemoryContextSetParent(context, fcinfo->flinfo->fn_mcxt);
 	fcinfo->flinfo->fn_extra = cache;
 	return cache;
 }
@@ -346,13 +368,18 @@ forecast_array(const double *point, uint32 horizon, uint32 ntargets)
 	int			dims[2] = {(int) horizon, (int) ntargets},
 				bounds[2] = {1, 1};
 
+	ArrayType  *array;
+
 	for (size_t i = 0; i < n; i++)
 		elements[i] = Float8GetDatum(point[i]);
-	return construct_md_array(elements, NULL, ntargets == 1 ? 1 : 2, dims, bounds, FLOAT8OID,
-							  sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	array = construct_md_array(elements, NULL, ntargets == 1 ? 1 : 2, dims, bounds, FLOAT8OID,
+							   sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	pfree(elements);
+	return array;
 }
 
-static ArrayType *
+/* [horizon][ntargets] */
+static const double *
 predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, uint32 horizon)
 {
 	const NnSpec *spec = &cache->model->spec;
@@ -373,12 +400,13 @@ predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, u
 	model_run_forecast(cache->forecaster,
 					   nn_data_prepare(env, spec, cache->model->prep, &series, group), &window, 1,
 					   horizon, 0, point, NULL, NULL);
-	return forecast_array(point, horizon, spec->ntargets);
+	return point;
 }
 
 Datum
 lstm_predict(PG_FUNCTION_ARGS)
 {
+	CallMemory	memory = call_memory_begin();
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
 	uint32		horizon = argument_steps(fcinfo, 2, "horizon", 1),
@@ -386,13 +414,17 @@ lstm_predict(PG_FUNCTION_ARGS)
 	PredictCache *cache = predict_cache(fcinfo, bytes, horizon);
 	const NnSpec *spec = &cache->model->spec;
 	double	   *value = history_read(array, spec->ntargets + spec->npast, &rows);
+	const double *point;
+	ArrayType  *result;
 
-	nn_forecast_check(cache->env, spec, horizon);
 	if (rows < spec->context + spec->difference)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("argument \"history\" has %u steps, but the model looks back on %u", rows,
 						spec->context + spec->difference)));
-	PG_RETURN_ARRAYTYPE_P(predict_run(cache, env_create(CurrentMemoryContext), value, rows,
-									  horizon));
+	point = predict_run(cache, env_create(memory.own), value, rows, horizon);
+	MemoryContextSwitchTo(memory.caller);
+	result = forecast_array(point, horizon, spec->ntargets);
+	call_memory_end(memory);
+	PG_RETURN_ARRAYTYPE_P(result);
 }

@@ -1,163 +1,195 @@
 /*
  * bench_train.c
- *		How fast the core trains, and that an epoch allocates nothing.
+ *		How fast the core trains and forecasts, and that it allocates nothing then.
  *
- * The jobs' shapes are usual ones: a window of one step, of a day of hours, a
- * deep network.  Data is a made-up series; prints windows per second, the work in
- * GFLOP/s and the number of allocations during the measured epochs.
+ *	bench_train							every job and set of kernels, a table
+ *	bench_train profile KERNELS			where the time of the trainings goes
+ *	bench_train serve JOB KERNELS FILE	writes the job to FILE ("-": does not), then
+ *										obeys the lines of standard input:
+ *		run			one repetition; prints its figures as one JSON line
+ *		peak		prints GFLOP/s of the multiply-add peak
+ *		values FILE	writes the last forecasts, doubles
+ *
+ * run_speed.py serves several at once and lets them take turns with PyTorch.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "core/nn_tile.h"
-#include "core/nn_train.h"
+#include "bench.h"
+#include "bench_jobs.h"
+#include "bench_profile.h"
 
-typedef struct Job
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+static int
+values_compare(const void *a, const void *b)
 {
-	const char *name, *options;
-	uint32_t	C, context, horizon, windows;
-} Job;
+	double		x = *(const double *) a,
+				y = *(const double *) b;
 
-static const Job jobs[] = {
-	{"a: LSTM 50, 1 step x 8", "{\"layers\":[{\"type\":\"lstm\",\"units\":50},{\"type\":\"dense\"}],"
-	"\"loss\":\"mae\",\"batch_size\":72,\"epochs\":5", 8, 1, 1, 8760},
-	{"b: LSTM 50, 24 steps x 8", "{\"layers\":[{\"type\":\"lstm\",\"units\":50},{\"type\":\"dense\"}],"
-	"\"loss\":\"mae\",\"batch_size\":72,\"epochs\":3", 8, 24, 1, 8760},
-	{"c: LSTM 128, LSTM 64, 48 steps x 1", "{\"layers\":[{\"type\":\"lstm\",\"units\":128},"
-	"{\"type\":\"lstm\",\"units\":64},{\"type\":\"dense\"}],\"batch_size\":32,\"epochs\":2", 1, 48, 1, 2000},
-	{"d: GRU 100, 12 steps x 207", "{\"layers\":[{\"type\":\"gru\",\"units\":100},{\"type\":\"dense\"}],"
-	"\"batch_size\":32,\"epochs\":2", 207, 12, 1, 2016},
-	{"f: LSTM 2 x 40, 96 steps, Gaussian", "{\"layers\":[{\"type\":\"lstm\",\"units\":40},"
-	"{\"type\":\"lstm\",\"units\":40},{\"type\":\"dense\"}],\"loss\":\"gaussian\",\"batch_size\":64,"
-	"\"epochs\":2", 1, 96, 1, 3200}
-};
-
-static uint64_t allocations;
-
-static void *
-bench_alloc(void *host, size_t size)
-{
-	void	   *memory = aligned_alloc(64, (size + 63) / 64 * 64);
-
-	(void) host;
-	allocations++;
-	if (memory == NULL)
-		exit(2);
-	return memset(memory, 0, size);
+	return (x > y) - (x < y);
 }
 
+/* One line for each job: medians of five repetitions. */
 static void
-bench_poll(void *host)
+table_print(NnEnv *env, BenchHost *host, const char *name)
 {
-	(void) host;
-}
+	const NnKernels *kernels = nn_kernels_get(name);
+	double		peak;
 
-static void
-bench_fail(void *host, NnCode code, const char *message, const char *hint)
-{
-	(void) host;
-	(void) code;
-	fprintf(stderr, "%s\n%s\n", message, hint ? hint : "");
-	exit(1);
-}
+	if (kernels == NULL)
+		return;
+	peak = bench_peak(kernels->name);
+	printf("%s: peak %.1f GFLOP/s\n", kernels->name, peak);
+	for (uint32_t i = 0; i < job_count; i++)
+	{
+		Job		   *job = job_create(env, &job_shapes[i], kernels);
+		uint64_t	before;
+		double		seconds[5],
+					gflops;
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
-static NnData *
-data_make(const NnEnv *env, const NnSpec *spec, uint32_t rows)
-{
-	NnSeries   *series = NN_NEW(env, NnSeries);
-	uint32_t   *first = NN_NEW_ARRAY(env, uint32_t, 2);
-	const char **names = NN_NEW_ARRAY(env, const char *, spec->ntargets + spec->npast);
-	static const char *const name[] = {""};
-
-	first[1] = rows;
-	series->nseries = 1;
-	series->C = spec->ntargets + spec->npast;
-	series->first = first;
-	series->history = first + 1;
-	series->name = name;
-	series->value = NN_NEW_ARRAY(env, double, (size_t) rows * series->C);
-	for (size_t i = 0; i < (size_t) rows * series->C; i++)
-		series->value[i] = sin(0.1 * (double) i) + 0.1 * cos((double) (i * i % 1001));
-	for (uint32_t c = 0; c < series->C; c++)
-		names[c] = "x";
-	series->column = names;
-	return nn_data_prepare(env, spec, nn_prep_fit(env, spec, series, first + 1), series,
-						   NN_NEW_ARRAY(env, uint32_t, 1));
-}
-
-/* Multiply-adds count as two; forward, and twice that for backward. */
-static double
-flops_of(const NnPlan *plan)
-{
-	double		sum = 0;
-
-	for (uint32_t i = NN_LAYER_FIRST; i < plan->nlayers; i++)
-		for (uint32_t k = 0; k < plan->layer[i].ntensors; k++)
+		job_run(job);
+		before = host->allocations;
+		for (int k = 0; k < 5; k++)
 		{
-			const NnTensor *tensor = &plan->tensor[plan->layer[i].first_tensor + k];
+			double		start = bench_cpu();
 
-			if (tensor->ndim == 2)
-				sum += 6.0 * (double) tensor->span.count * plan->layer[i].in.T;
+			job_run(job);
+			seconds[k] = bench_cpu() - start;
 		}
-	return sum;
+		qsort(seconds, 5, sizeof(double), values_compare);
+		gflops = 1e-9 * job_flops(job) * job_windows(job->shape) / seconds[2];
+		printf("  %-2s %-52s %9.0f windows/s %6.1f GFLOP/s %4.0f %%  allocations %llu\n",
+			   job->shape->name, job->shape->what, job_windows(job->shape) / seconds[2], gflops,
+			   100 * gflops / peak, (unsigned long long) (host->allocations - before));
+	}
+}
+
+/* One JSON line for each training job. */
+static void
+profile_print(NnEnv *env, const char *name)
+{
+	const NnKernels *kernels = profile_kernels(nn_kernels_get(name));
+
+	for (uint32_t i = 0; i < job_count && job_shapes[i].steps == 0; i++)
+	{
+		Job		   *job = job_create(env, &job_shapes[i], kernels);
+		Profile		profile = profile_run(job->trainer);
+		double		sum = 0;
+
+		for (int k = 0; k < PROFILE_PARTS; k++)
+			sum += profile.seconds[k];
+		printf("{\"job\": \"%s\", \"parts\": [", job->shape->name);
+		for (int k = 0; k < PROFILE_PARTS; k++)
+			printf("%s{\"share\": %.4f, \"gflops\": %.1f}", k > 0 ? ", " : "",
+				   profile.seconds[k] / sum,
+				   profile.flops[k] > 0 ? 1e-9 * profile.flops[k] / profile.seconds[k] : 0);
+		printf("]}\n");
+	}
 }
 
 static void
-job_run(const NnEnv *env, const Job *job, const char *kernels)
+run_print(Job *job, const BenchHost *host)
 {
-	char		text[1024];
-	NnSpec		spec;
-	NnPlan	   *plan;
-	NnWindow   *windows;
-	NnTrainer  *trainer;
-	uint64_t	before;
-	double		start,
-				rate;
-	uint32_t	n = job->windows;
+	uint64_t	before = host->allocations;
+	double		wall = bench_wall(),
+				cpu = bench_cpu();
+	double		loss = job_run(job);
 
-	snprintf(text, sizeof(text), "%s,\"validation_split\":0,\"patience\":0}", job->options);
-	nn_spec_parse(env, nn_json_parse(env, text, strlen(text), "options", NN_BAD_VALUE), &spec);
-	spec.context = job->context;
-	spec.horizon = job->horizon;
-	spec.npast = job->C - 1;
-	plan = nn_plan_build(env, &spec, nn_kernels_get(kernels), nn_tile_lanes(spec.batch_size));
-	windows = NN_NEW_ARRAY(env, NnWindow, n);
-	for (uint32_t i = 0; i < n; i++)
-		windows[i].origin = job->context - 1 + i;
-	trainer = nn_trainer_create(env, &spec, plan, nn_kernels_get(kernels),
-								data_make(env, &spec, n + job->context + job->horizon), windows,
-								n, NULL, 0);
-	before = allocations;
-	start = now();
-	nn_trainer_run(trainer);
-	rate = n * spec.epochs / (now() - start);
-	printf("%-36s %-8s %9.0f windows/s  %6.1f GFLOP/s  allocations in epochs: %llu  loss %.5f\n",
-		   job->name, nn_kernels_get(kernels)->name, rate, 1e-9 * rate * flops_of(plan),
-		   (unsigned long long) (allocations - before), trainer->report.train_loss);
+	cpu = bench_cpu() - cpu;
+	wall = bench_wall() - wall;
+	printf("{\"wall\": %.9f, \"cpu\": %.9f, \"loss\": %.17g, \"allocations\": %llu, "
+		   "\"resident\": %.1f}\n", wall, cpu, loss,
+		   (unsigned long long) (host->allocations - before), bench_resident());
+}
+
+static void
+file_write(const char *name, const NnEnv *env, const Job *job, bool values)
+{
+	FILE	   *file = fopen(name, "wb");
+
+	if (file == NULL)
+	{
+		perror(name);
+		exit(2);
+	}
+	if (values)
+		fwrite(job->point, sizeof(double), (size_t) job->shape->windows * job->shape->steps, file);
+	else
+		job_write(env, job, file);
+	if (fclose(file) != 0)
+	{
+		perror(name);
+		exit(2);
+	}
+}
+
+static void
+serve(NnEnv *env, const BenchHost *host, const char *name, const char *kernels, const char *file)
+{
+	Job		   *job = job_create(env, job_find(name), nn_kernels_get(kernels));
+	char		line[4096];
+
+	if (strcmp(file, "-") != 0)
+		file_write(file, env, job, false);
+	printf("{\"kernels\": \"%s\", \"compiler\": \"%s\", \"what\": \"%s\", \"windows\": %.0f, "
+		   "\"flops\": %.0f}\n", job->kernels->name, COMPILER, job->shape->what,
+		   job_windows(job->shape), job_flops(job));
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin) != NULL)
+	{
+		line[strcspn(line, "\n")] = '\0';
+		if (strcmp(line, "run") == 0)
+			run_print(job, host);
+		else if (strcmp(line, "peak") == 0)
+			printf("%.2f\n", bench_peak(job->kernels->name));
+		else if (strncmp(line, "values ", 7) == 0)
+		{
+			file_write(line + 7, env, job, true);
+			printf("{}\n");
+		}
+		fflush(stdout);
+	}
+}
+
+static const char *
+kernels_known(const char *name)
+{
+	if (nn_kernels_get(name) == NULL)
+	{
+		fprintf(stderr, "no kernels \"%s\" here\n", name);
+		exit(3);
+	}
+	return name;
 }
 
 int
 main(int argc, char **argv)
 {
-	NnEnv		env = {.alloc = bench_alloc, .poll = bench_poll, .fail = bench_fail,
-	.max_memory = (size_t) 4 << 30};
-	const char *kernels = argc > 1 ? argv[1] : "auto";
+	BenchHost	host = {0, 0};
+	NnEnv		env = bench_env(&host);
 	uint32_t	control = nn_denormals_flush();
 
-	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
-		job_run(&env, &jobs[i], kernels);
+	if (argc == 5 && strcmp(argv[1], "serve") == 0)
+		serve(&env, &host, argv[2], kernels_known(argv[3]), argv[4]);
+	else if (argc == 3 && strcmp(argv[1], "profile") == 0)
+		profile_print(&env, kernels_known(argv[2]));
+	else if (argc == 1)
+	{
+		table_print(&env, &host, "avx512");
+		table_print(&env, &host, "avx2");
+		table_print(&env, &host, "generic");
+	}
+	else
+	{
+		fprintf(stderr, "usage: bench_train [profile KERNELS | serve JOB KERNELS FILE]\n");
+		return 2;
+	}
 	nn_denormals_restore(control);
 	return 0;
 }

@@ -123,6 +123,29 @@ SELECT query || E'\n  ' || error_of(query) FROM (VALUES
 RESET ROLE;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_lstm_alice';
 
+-- nor does the owner of the registry's tables, who sees the models of all roles
+BEGIN;
+ALTER TABLE lstm.models OWNER TO regress_lstm_bob;
+ALTER TABLE lstm.model_values OWNER TO regress_lstm_bob;
+SET LOCAL ROLE regress_lstm_bob;
+SELECT error_of($$SELECT * FROM lstm.forecast('m')$$), count(*) > 0 AS forecasts_a_source
+FROM lstm.forecast('rls', source => 'secret');
+ROLLBACK;
+
+-- the caller's rows of the future are read under the caller's search_path
+CREATE TABLE coming AS SELECT i, i AS f FROM generate_series(31, 33) i;
+GRANT SELECT ON coming TO regress_lstm_alice;
+SET ROLE regress_lstm_alice;
+CREATE TABLE alice.coming AS SELECT i, NULL::int AS f FROM generate_series(31, 33) i;
+SET search_path = alice, public;
+SELECT version FROM lstm.train('coming', 'SELECT i, y, i AS f FROM mine WHERE i < 31', 'y', 'i',
+	future_covariates => 'f', context => 6, options => '{"units": 2, "epochs": 1}');
+SET search_path = public;
+SELECT count(*) FROM lstm.forecast('coming', future => 'coming');
+RESET search_path;
+RESET ROLE;
+DROP TABLE coming;
+
 -- a stored source writes nothing, not even for its owner
 SET ROLE regress_lstm_alice;
 CREATE FUNCTION alice.writes() RETURNS float8 LANGUAGE sql VOLATILE AS 'INSERT INTO alice.mine VALUES (99, 99); SELECT 1.0::float8';

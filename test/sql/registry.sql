@@ -28,7 +28,9 @@ RESET client_min_messages;
 -- everything has a comment
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid)
 FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid AND d.refclassid = 'pg_extension'::regclass
-WHERE e.extname = 'lstm' AND d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::text) IS NULL;
+WHERE e.extname = 'lstm' AND d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::text) IS NULL
+	AND NOT EXISTS (SELECT FROM pg_type t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
+		AND (t.typelem <> 0 OR t.typrelid <> 0));	-- arrays and rows, members from 17 on
 SELECT attrelid::regclass, attname FROM pg_attribute
 WHERE attrelid IN ('lstm.models'::regclass, 'lstm.model_values'::regclass) AND attnum > 0
 	AND col_description(attrelid, attnum) IS NULL;

@@ -99,3 +99,11 @@ SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models)
 DROP FUNCTION next_times;
 DROP VIEW numbers;
 DROP TABLE berlin, clock, said, midnights;
+
+-- Rows of another step than the model's are said to be so.
+CREATE TABLE hourly AS SELECT h, sin(extract(epoch FROM h) / 9000) AS y FROM generate_series(timestamp '2024-01-01', '2024-01-08', '1 hour') AS h;
+SELECT version FROM lstm.train('hourly', 'hourly', context => 4, options => '{"units": 2, "epochs": 1}');
+SET client_min_messages = warning;
+SELECT count(*) FROM lstm.forecast('hourly', source => $$SELECT * FROM hourly WHERE extract(hour FROM h) = 0$$);
+SELECT lstm.drop_model('hourly');
+DROP TABLE hourly;

@@ -135,3 +135,7 @@ RESET lstm.max_memory;
 SELECT lstm.drop_model('two');
 DROP FUNCTION next_of, error_of;
 DROP TABLE waves, fitted, histories, serial, parallel;
+
+-- One group, one set of options.
+SELECT lstm.fit(t, sin(t), CASE WHEN t < 10 THEN '{"units": 4}'::jsonb ELSE '{"units": 5}' END) FROM generate_series(1, 40) AS t;
+SELECT lstm.fit(t, sin(t), CASE WHEN t < 10 THEN '{"units": 4}'::jsonb END) FROM generate_series(1, 40) AS t;

@@ -6,8 +6,8 @@
 # Moments come from a fixed seed.  A time runs from just before pg_cancel_backend
 # is sent to when psql prints the error, round trips included.  On a machine that
 # is busy with something else a process may get no CPU for longer than that; a
-# late answer is asked for again at the same moment, twice at the most, and counts
-# when it is late each time.
+# late answer is printed and asked for again at the same moment, twice at the
+# most, and fails the test when it is late each time.
 use strict;
 use warnings;
 
@@ -31,13 +31,13 @@ my ($session, $other, $wide);
 my $train = q{SELECT * FROM lstm.train('victim', %s, time_column => 't', options => '{%s, "progress": 0}')};
 my @jobs = (
 	# The 50 of a training: small steps, steps of several ms, large products, many columns.
-	[ 'epochs of a small network', 20, 600,
+	[ 'epochs of a small network', 20, 400,
 		sprintf($train =~ s/options/context => 24, options/r, q{'waves'},
 			'"epochs": 100000, "patience": 0') ],
-	[ 'LSTM of 512 units, context 96, batches of 256', 15, 900,
+	[ 'LSTM of 512 units, context 96, batches of 256', 15, 600,
 		sprintf($train =~ s/options/context => 96, horizon => 24, options/r, q{'waves'},
 			'"epochs": 1000, "units": 512, "batch_size": 256') ],
-	[ 'dense layers of 4 million weights', 10, 600,
+	[ 'dense layers of 4 million weights', 10, 500,
 		sprintf($train =~ s/options/context => 24, horizon => 24, options/r, q{'waves'},
 			'"epochs": 1000, "batch_size": 64, "layers": [{"type": "flatten"}, {"type": "dense", "units": 2000},
 				{"type": "dense", "units": 2000}, {"type": "dense"}]') ],
@@ -48,8 +48,8 @@ my @jobs = (
 	# Reading and judging.
 	[ 'reading 500,000 rows', 10, undef, q{SELECT * FROM lstm.forecast('kept', source => 'many')} ],
 	[ 'reading 500,000 rows in disorder', 5, undef, q{SELECT * FROM lstm.forecast('kept', source => 'disorder')} ],
-	[ 'evaluate', 10, 1200, q{SELECT * FROM lstm.evaluate('kept', source => 'many')} ],
-	[ 'hindcast', 10, 1200, q{SELECT count(*) FROM lstm.hindcast('kept', source => 'many')} ],
+	[ 'evaluate', 10, 900, q{SELECT * FROM lstm.evaluate('kept', source => 'many')} ],
+	[ 'hindcast', 10, 900, q{SELECT count(*) FROM lstm.hindcast('kept', source => 'many')} ],
 	[ 'lstm.fit', 5, 600, q{SELECT md5(lstm.fit(t, y, '{"epochs": 1000, "context": 24}')::bytea) FROM many} ],
 	[ 'lstm.predict', 3, 100,
 		q{SELECT sum(v[1]) FROM lstm.model_values, generate_series(1, 1000000) i,
@@ -78,14 +78,20 @@ sub cancel_at
 	return 1000 * ($session->{ended_at} - $sent);
 }
 
-# Milliseconds that a statement needs when it is let be.
+# Milliseconds that a statement needs when it is let be, the fewer of two times.
 sub duration
 {
 	my ($statement) = @_;
-	my $begin = time;
+	my $fewest = 1e9;
 
-	$session->query($statement);
-	return 1000 * (time - $begin);
+	for (1 .. 2)
+	{
+		my $begin = time;
+
+		$session->query($statement);
+		$fewest = 1000 * (time - $begin) if 1000 * (time - $begin) < $fewest;
+	}
+	return $fewest;
 }
 
 # Bytes in use by the session's memory contexts, caches left out: those may
@@ -116,7 +122,7 @@ is($session->query($denormals), $denormals_expected, 'denormals before');
 # Every statement once, so that caches are filled.
 cancel_at($_->[3], 0.1) foreach @jobs;
 my $before = memory();
-my (@all, $done);
+my @all;
 
 srand($SEED);
 foreach my $job (@jobs)
@@ -124,7 +130,7 @@ foreach my $job (@jobs)
 	my ($name, $moments, $within, $statement) = @$job;
 	my (@took, @late);
 
-	$within //= 0.9 * duration($statement);
+	$within //= 0.8 * duration($statement);
 	for (my $i = 0; $i < $moments; $i++)
 	{
 		my $moment = rand($within) / 1000;
@@ -132,17 +138,16 @@ foreach my $job (@jobs)
 
 		for (my $again = 0; $again < 2 && defined $took && $took > $LIMIT_MS; $again++)
 		{
-			note sprintf('%s: %.0f ms when cancelled after %.0f ms; again', $name, $took, 1000 * $moment);
+			diag sprintf('%s: %.0f ms when cancelled after %.0f ms; again', $name, $took, 1000 * $moment);
 			$took = cancel_at($statement, $moment);
 		}
-		$done++ if !defined $took;
 		next if !defined $took;
 		push @took, $took;
 		push @late, sprintf('%.0f ms after %.0f ms', $took, 1000 * $moment) if $took > $LIMIT_MS;
 	}
 	push @all, @took;
 	is(join(', ', @late), '', "cancelled within $LIMIT_MS ms: $name");
-	cmp_ok(scalar @took, '>=', 0.8 * $moments, "most moments hit it: $name");
+	cmp_ok(scalar @took, '>=', 0.6 * $moments, "most moments hit it: $name");
 	diag sprintf('%-70s %2d cancels, median %3.0f ms, max %3.0f ms', $name, scalar @took, median(@took),
 		(sort { $b <=> $a } @took)[0]);
 }
@@ -174,7 +179,7 @@ diag sprintf('statement_timeout = 200ms: over by %s ms', join ', ', map { sprint
 
 # An error from inside of the epochs.
 like($session->query(q{SELECT * FROM lstm.train('victim', 'waves', time_column => 't', context => 24,
-	options => '{"scaling": "none", "optimizer": "sgd", "learning_rate": 1000, "epochs": 200, "progress": 0,
+	options => '{"scaling": "none", "optimizer": "sgd", "learning_rate": 900, "epochs": 200, "progress": 0,
 		"layers": [{"type": "lstm", "units": 8, "activation": "linear"}, {"type": "dense"}]}')}),
 	qr/ERROR:  22003: training diverged/, 'training diverges');
 is($session->query($denormals), $denormals_expected, 'denormals after an error of training');

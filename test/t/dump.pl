@@ -16,6 +16,7 @@ my $node = lstm_node('primary');
 my $digest = q{SELECT md5(string_agg(m::text, ',' ORDER BY name, version)) FROM lstm.models m
 	UNION ALL SELECT md5(string_agg(v::text, ',' ORDER BY name, version)) FROM lstm.model_values v};
 my $forecast = q{SET ROLE analyst; SELECT md5(string_agg(f::text, ',' ORDER BY step)) FROM lstm.forecast('sine') f};
+my $bytes = q{SELECT string_agg(name || version || md5(model::bytea), ',' ORDER BY name, version) FROM lstm.model_values};
 my $dump = $node->basedir . '/models.dump';
 
 sub train
@@ -39,9 +40,11 @@ $node->safe_psql('postgres', 'CREATE ROLE analyst; CREATE ROLE installer LOGIN; 
 train('postgres', 'analyst');
 my ($before, $forecast_before) = map { $node->safe_psql('postgres', $_) } ($digest, $forecast);
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
-$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('copy'), $dump ], 'pg_restore');
+# Jobs load the two tables in any order.
+$node->command_ok([ 'pg_restore', '-e', '-j', '2', '-d', $node->connstr('copy'), $dump ], 'pg_restore');
 is($node->safe_psql('copy', $digest), $before, 'registry is equal');
 is($node->safe_psql('copy', $forecast), $forecast_before, 'forecasts are equal');
+is($node->safe_psql('copy', $bytes), $node->safe_psql('postgres', $bytes), 'model::bytea is equal');
 is($node->safe_psql('copy', q{SET ROLE analyst; SELECT count(*) FROM lstm.models WHERE owner = 'analyst'}),
 	'2', 'models are their owner\'s');
 
@@ -70,8 +73,22 @@ $node->command_ok([ 'pg_dump', @as_installer, '-Fc', '-f', $dump, '-d', $node->c
 $node->command_ok([ 'pg_restore', @as_installer, '-e', '-d', $node->connstr('theirs2'), $dump ],
 	'pg_restore by the installer');
 is($node->safe_psql('theirs2', $digest), $before, 'registry is equal');
+is($node->safe_psql('theirs2', $bytes), $node->safe_psql('theirs', $bytes), 'model::bytea is equal');
+is($node->safe_psql('theirs2', $forecast =~ s/analyst/scientist/r), $node->safe_psql('theirs', $forecast =~ s/analyst/scientist/r),
+	'forecasts are equal');
 is($node->safe_psql('theirs2', q{SET ROLE scientist; SELECT lstm.describe('sine')->'version'}), '1',
 	'deployment is kept');
+
+# As a script, of statements, for psql; the restored models get further versions.
+$node->safe_psql('postgres', 'CREATE DATABASE theirs3 OWNER installer');
+$node->command_ok([ 'pg_dump', @as_installer, '--inserts', '-f', $dump, '-d', $node->connstr('theirs') ],
+	'pg_dump --inserts by the installer');
+$node->command_ok([ 'psql', '-qX', @as_installer, '-v', 'ON_ERROR_STOP=1', '-o', "$dump.out", '-f', $dump,
+	'-d', $node->connstr('theirs3') ], 'psql by the installer');
+is($node->safe_psql('theirs3', $digest), $before, 'registry is equal');
+is($node->safe_psql('theirs3', $bytes), $node->safe_psql('theirs', $bytes), 'model::bytea is equal');
+is($node->safe_psql('theirs3', q{SET ROLE scientist; SELECT version FROM lstm.train('sine', 'public.sine', time_column => 't',
+	context => 8, options => '{"units": 4, "epochs": 2, "progress": 0}')}), '3', 'the next version follows');
 
 $node->stop;
 done_testing();

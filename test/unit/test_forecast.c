@@ -35,7 +35,7 @@ typedef struct Shape
  * arrays.
  */
 static Setup *
-setup_create(const Shape *shape)
+setup_create(const Shape *shape, bool stateful)
 {
 	NnEnv	   *env = unit_env();
 	Setup	   *setup = NN_NEW(env, Setup);
@@ -54,6 +54,7 @@ setup_create(const Shape *shape)
 	setup->spec->nstatic = shape->statics;
 	setup->spec->context = shape->context;
 	setup->spec->horizon = shape->trained;
+	setup->spec->stateful = stateful;
 	setup->series = series_create(2, rows, C, shape->statics);
 	series_randomise(setup->series, &state, shape->gaps);
 	for (uint32_t s = 0; s < 2; s++)
@@ -89,15 +90,33 @@ newest(const Setup *setup, uint32_t s)
 	return (NnWindow) {s, setup->series->first[s] + setup->series->history[s] - 1};
 }
 
+/* A state for the network with a context of so many rows. */
+static NnState *
+state_of(const Setup *setup, uint32_t context)
+{
+	NnSpec	   *spec = NN_NEW(unit_env(), NnSpec);
+	NnPlan	   *plan;
+	NnState    *state;
+
+	*spec = *setup->spec;
+	spec->context = context;
+	plan = nn_plan_build(unit_env(), spec, setup->kernels, 16);
+	state = nn_state_create(unit_env(), plan, setup->kernels, setup->params, false);
+	nn_state_pack(state);
+	return state;
+}
+
 /*
  * The scaled forecast of one window by hand: raw [horizon][targets] points.  The
- * rows that the network sees are kept in one growing list of rows.
+ * rows that the network sees are kept in one growing list of rows.  A network that
+ * carries its state must forecast as one that runs over all of them from zeros.
  */
 static double *
 forecast_by_hand(const Setup *setup, NnWindow window, uint32_t horizon)
 {
 	NnEnv	   *env = unit_env();
 	const NnSpec *spec = setup->spec;
+	bool		slides = !setup->spec->stateful;
 	const NnData *data = setup->data;
 	uint32_t	C = data->C,
 				T = spec->context,
@@ -105,21 +124,23 @@ forecast_by_hand(const Setup *setup, NnWindow window, uint32_t horizon)
 				columns = G + spec->npast + spec->nfuture,
 				P = nn_spec_outputs(spec),
 				end = setup->series->first[window.series + 1];
-	NnPlan	   *plan = nn_plan_build(env, spec, setup->kernels, 16);
-	NnState    *state = nn_state_create(env, plan, setup->kernels, setup->params, false);
+	NnState    *state = state_of(setup, T);
 	double	   *seen = NN_NEW_ARRAY(env, double, (size_t) (T + horizon + spec->horizon) * C),
 			   *raw = NN_NEW_ARRAY(env, double, (size_t) (horizon + spec->horizon) * G);
 
-	nn_state_pack(state);
 	for (uint32_t i = 0; i < T * C; i++)
 		seen[i] = (double) data->x[(size_t) (window.origin + 1 - T) * C + i];
-	for (uint32_t i = 0; i < spec->nstatic; i++)
-		nn_state_output(state, NN_LAYER_STATIC)[i * 16] =
-			data->statics[window.series * spec->nstatic + i];
 	for (uint32_t done = 0; done < horizon; done += spec->horizon)
 	{
-		for (uint32_t i = 0; i < T * C; i++)
-			nn_state_output(state, NN_LAYER_PAST)[i * 16] = (nn_real) seen[(size_t) done * C + i];
+		uint32_t	first = slides ? done : 0;
+
+		if (!slides)
+			state = state_of(setup, T + done);
+		for (uint32_t i = 0; i < spec->nstatic; i++)
+			nn_state_output(state, NN_LAYER_STATIC)[i * 16] =
+				data->statics[window.series * spec->nstatic + i];
+		for (uint32_t i = 0; i < (T + done - first) * C; i++)
+			nn_state_output(state, NN_LAYER_PAST)[i * 16] = (nn_real) seen[(size_t) first * C + i];
 		for (uint32_t h = 0; h < spec->horizon; h++)
 			for (uint32_t f = 0; f < spec->nfuture; f++)
 			{
@@ -139,7 +160,7 @@ forecast_by_hand(const Setup *setup, NnWindow window, uint32_t horizon)
 				double		outputs[NN_MAX_QUANTILES];
 
 				for (uint32_t p = 0; p < P; p++)
-					outputs[p] = (double) nn_state_output(state, plan->output_layer)
+					outputs[p] = (double) nn_state_output(state, state->plan->output_layer)
 						[((h * G + j) * P + p) * 16];
 				next[j] = raw[(done + h) * G + j] = nn_loss_point(spec, outputs);
 				if (C > columns)
@@ -202,13 +223,20 @@ points_of(const Setup *setup, const NnWindow *windows, uint32_t n, uint32_t hori
 }
 
 static void
-shape_check(const Shape *shape)
+shape_check(const Shape *shape, bool stateful)
 {
-	Setup	   *setup = setup_create(shape);
+	Setup	   *setup = setup_create(shape, stateful);
 	NnWindow	windows[2] = {newest(setup, 0), newest(setup, 1)};
 	uint32_t	values = shape->wanted * shape->targets;
-	double	   *point = points_of(setup, windows, 2, shape->wanted);
+	NnForecaster *forecaster = forecaster_of(setup, 2, shape->wanted);
+	double	   *point = points_of(setup, windows, 2, shape->wanted),
+			   *lanes = NN_NEW_ARRAY(unit_env(), double, 2 * values);
 
+	/* One by one and in lanes: the same bits. */
+	forecaster->solo = NULL;
+	nn_forecast(forecaster, setup->data, windows, 2, shape->wanted, 0, lanes, NULL, NULL);
+	UNIT_CHECK(memcmp(point, lanes, 2 * values * sizeof(double)) == 0);
+	UNIT_CHECK((forecaster->next != NULL) == (stateful && shape->wanted > shape->trained));
 	for (uint32_t w = 0; w < 2; w++)
 	{
 		double	   *raw = forecast_by_hand(setup, windows[w], shape->wanted),
@@ -226,6 +254,7 @@ shape_check(const Shape *shape)
 }
 
 #define SMALL "\"units\":4,"
+#define LAYERS(list) "\"layers\":[" list "]"
 
 static void
 trained_horizon_is_direct(void)
@@ -241,7 +270,7 @@ trained_horizon_is_direct(void)
 	};
 
 	for (size_t i = 0; i < COUNT(shapes); i++)
-		shape_check(&shapes[i]);
+		shape_check(&shapes[i], false);
 }
 
 static void
@@ -252,7 +281,6 @@ longer_horizon_is_recursive(void)
 		{SMALL "\"scaling\":\"standard\"", 1, 0, 0, 0, 8, 5, 13, 0},
 		{SMALL "\"scaling\":\"robust\"", 1, 0, 0, 0, 5, 5, 15, 0},
 		{SMALL "\"scaling\":\"standard\"", 2, 0, 0, 0, 3, 7, 20, 0},
-		{SMALL "\"scaling\":\"standard\"", 2, 0, 0, 1, 1, 1, 6, 0},
 		{SMALL "\"num_layers\":2,\"loss\":\"gaussian\"", 2, 0, 0, 1, 6, 2, 11, 0},
 		{SMALL "\"loss\":\"quantile\"", 1, 0, 0, 0, 6, 2, 7, 0},
 		/* future covariates */
@@ -269,11 +297,61 @@ longer_horizon_is_recursive(void)
 		{SMALL "\"difference\":1", 1, 0, 0, 0, 8, 5, 13, 0},
 		{SMALL "\"difference\":4", 2, 0, 1, 0, 8, 3, 13, 0},
 		{SMALL "\"difference\":7,\"residual\":true", 1, 0, 0, 0, 8, 3, 17, 0},
-		{SMALL "\"difference\":12,\"missing\":\"mask\"", 1, 0, 1, 1, 4, 5, 16, 0}
+		{SMALL "\"difference\":12,\"missing\":\"mask\"", 1, 0, 1, 1, 4, 5, 16, 0},
+		/* layers beside and between the recurrent ones; the residual takes the newest row fed back */
+		{LAYERS("{\"type\":\"dense\",\"units\":6,\"activation\":\"tanh\"},{\"type\":\"gru\",\"units\":5},"
+			"{\"type\":\"dropout\",\"rate\":0.2},{\"type\":\"rnn\",\"units\":6,"
+			"\"activation\":\"softplus\"},{\"type\":\"dense\"},{\"type\":\"residual\"}"),
+			2, 0, 1, 1, 6, 2, 9, 0},
+		{LAYERS("{\"type\":\"lstm\",\"name\":\"a\",\"units\":3,\"return_sequences\":true},"
+			"{\"type\":\"lstm\",\"name\":\"b\",\"units\":3,\"return_sequences\":true},"
+			"{\"type\":\"add\",\"name\":\"c\",\"inputs\":[\"a\",\"b\"]},"
+			"{\"type\":\"concat\",\"inputs\":[\"c\",\"past\"]},"
+			"{\"type\":\"activation\",\"activation\":\"tanh\"},{\"type\":\"last\"}"),
+			1, 0, 0, 1, 7, 3, 13, 0},
+		{LAYERS("{\"type\":\"lstm\",\"name\":\"ahead\",\"inputs\":[\"future\"],\"units\":3,"
+			"\"bidirectional\":true},{\"type\":\"lstm\",\"name\":\"back\",\"inputs\":[\"past\"],"
+			"\"units\":4},{\"type\":\"concat\",\"inputs\":[\"ahead\",\"back\"]}"),
+			1, 0, 2, 0, 5, 3, 10, 0},
+		/* units around the width of a vector; cells without a fused kernel */
+		{"\"units\":15,\"architecture\":\"gru\",\"num_layers\":2", 1, 0, 0, 0, 6, 1, 7, 0},
+		{"\"units\":16", 1, 0, 0, 0, 6, 2, 7, 0},
+		{"\"units\":17,\"architecture\":\"rnn\"", 1, 0, 0, 0, 6, 3, 7, 0},
+		{"\"units\":50,\"architecture\":\"gru\",\"residual\":true", 1, 0, 0, 0, 6, 1, 7, 0},
+		{"\"units\":70,\"num_layers\":2", 3, 0, 1, 2, 6, 4, 7, 0},
+		{"\"units\":5,\"peephole\":true", 1, 0, 0, 0, 6, 2, 9, 0},
+		{"\"units\":5,\"activation\":\"softplus\",\"recurrent_activation\":\"gelu\"", 1, 0, 0, 0,
+			6, 2, 9, 0},
+		{"\"units\":19,\"architecture\":\"gru\",\"activation\":\"gelu\"", 1, 0, 0, 0, 6, 2, 9, 0}
+	};
+
+	for (int stateful = 0; stateful < 2; stateful++)
+		for (size_t i = 0; i < COUNT(shapes); i++)
+			shape_check(&shapes[i], stateful);
+}
+
+/* Networks without a state to carry slide their window, and say so when asked. */
+static void
+others_slide(void)
+{
+	static const Shape shapes[] = {
+		{SMALL "\"scaling\":\"standard\"", 2, 0, 0, 1, 1, 1, 6, 0},
+		{SMALL "\"bidirectional\":true", 1, 0, 0, 0, 8, 3, 13, 0},
+		{SMALL "\"bidirectional\":true,\"num_layers\":2", 2, 0, 1, 0, 3, 5, 14, 0},
+		{LAYERS("{\"type\":\"flatten\"},{\"type\":\"dense\",\"units\":5,\"activation\":\"tanh\"},"
+			"{\"type\":\"dense\"}"), 2, 0, 1, 1, 6, 2, 9, 0},
+		{LAYERS("{\"type\":\"lstm\",\"units\":3,\"return_sequences\":true},{\"type\":\"flatten\"}"),
+			1, 0, 0, 0, 6, 2, 9, 0},
+		{LAYERS("{\"type\":\"concat\",\"inputs\":[\"past\",\"future\"]},"
+			"{\"type\":\"gru\",\"units\":3}"), 1, 0, 1, 0, 4, 4, 11, 0}
 	};
 
 	for (size_t i = 0; i < COUNT(shapes); i++)
-		shape_check(&shapes[i]);
+	{
+		shape_check(&shapes[i], false);
+		UNIT_FAILS(unit_env(), NN_BAD_VALUE, setup_create(&shapes[i], true));
+		UNIT_STRING(unit_host.message, "this network cannot be \"stateful\"");
+	}
 }
 
 /* The removed future value of the cases above is indeed marked as unknown. */
@@ -282,7 +360,7 @@ removed_value_is_marked(void)
 {
 	Shape		shape = {SMALL "\"missing\":\"mask\",\"outliers\":\"zscore\",\"outlier_threshold\":4",
 	2, 0, 2, 0, 6, 2, 9, 0.2};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 	NnWindow	window = newest(setup, 1);
 	uint32_t	column;
 
@@ -302,7 +380,7 @@ residual_alone_is_persistence(void)
 	{
 		Shape		shape = {nn_format(unit_env(), SMALL "\"loss\":\"%s\"", losses[i]), 3, 0, 1, 0,
 			4, 3, 8, 0};
-		Setup	   *setup = setup_create(&shape);
+		Setup	   *setup = setup_create(&shape, false);
 		NnWindow	windows[2] = {newest(setup, 0), newest(setup, 1)};
 		NnForecaster *forecaster;
 		double		point[48],
@@ -331,7 +409,7 @@ static void
 past_covariates_forbid_recursion(void)
 {
 	Shape		shape = {SMALL "\"scaling\":\"none\"", 1, 2, 0, 0, 8, 5, 5, 0};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 
 	nn_forecast_check(unit_env(), setup->spec, 5);
 	nn_forecast_check(unit_env(), setup->spec, 1);
@@ -368,7 +446,7 @@ windows_do_not_mix(void)
 
 	for (size_t i = 0; i < COUNT(shapes); i++)
 	{
-		Setup	   *setup = setup_create(&shapes[i]);
+		Setup	   *setup = setup_create(&shapes[i], false);
 		NnWindow	windows[100];
 		uint32_t	n = windows_all(setup, windows, 100),
 					values = 8 * shapes[i].targets;
@@ -407,34 +485,58 @@ windows_do_not_mix(void)
 	}
 }
 
+/* Points of all windows together and then of each by itself, [2][n][horizon][targets]. */
+static double *
+points_both(const Setup *setup, const NnWindow *windows, uint32_t n, uint32_t horizon)
+{
+	size_t		values = (size_t) horizon * setup->spec->ntargets;
+	double	   *point = NN_NEW_ARRAY(unit_env(), double, 2 * n * values);
+	NnForecaster *one = forecaster_of(setup, 1, horizon);
+
+	memcpy(point, points_of(setup, windows, n, horizon), n * values * sizeof(double));
+	for (uint32_t w = 0; w < n; w++)
+		nn_forecast(one, setup->data, windows + w, 1, horizon, 0, point + (n + w) * values, NULL, NULL);
+	return point;
+}
+
 static void
 kernels_forecast_alike(void)
 {
-	Shape		shape = {"\"units\":17,\"loss\":\"gaussian\",\"num_layers\":2", 2, 0, 2, 1, 4, 3, 8, 0.1};
-	Setup	   *setup = setup_create(&shape);
-	NnWindow	windows[100];
-	uint32_t	n = windows_all(setup, windows, 100);
-	double	   *point[2];
+	static const Shape shapes[] = {
+		{"\"units\":17,\"loss\":\"gaussian\",\"num_layers\":2", 2, 0, 2, 1, 4, 3, 8, 0.1},
+		{"\"units\":50", 1, 0, 0, 0, 12, 1, 8, 0},
+		{"\"units\":33,\"architecture\":\"gru\",\"residual\":true", 1, 0, 0, 0, 8, 2, 8, 0},
+		{"\"units\":9,\"architecture\":\"rnn\",\"bidirectional\":true", 1, 0, 1, 0, 8, 2, 8, 0}
+	};
 
-	for (int k = 0; k < 2; k++)
+	for (size_t i = 0; i < COUNT(shapes); i++)
 	{
-		setup->kernels = nn_kernels_get(k ? "avx512" : "avx2");
-		if (setup->kernels == NULL)
-			return;
-		point[k] = points_of(setup, windows, n, 8);
+		Setup	   *setup = setup_create(&shapes[i], i == 1 || i == 2);
+		NnWindow	windows[100];
+		uint32_t	n = windows_all(setup, windows, 100),
+					values = n * 8 * shapes[i].targets;
+		double	   *point[3];
+		static const char *const names[] = {"generic", "avx2", "avx512"};
+
+		for (int k = 0; k < 3; k++)
+		{
+			setup->kernels = nn_kernels_get(names[k]);
+			point[k] = setup->kernels ? points_both(setup, windows, n, 8) : NULL;
+			if (point[k])
+				UNIT_CHECK(memcmp(point[k], point[k] + values, values * sizeof(double)) == 0);
+		}
+		if (point[1] && point[2])
+			UNIT_CHECK(memcmp(point[1], point[2], values * sizeof(double)) == 0);
+		for (uint32_t v = 0; point[1] && v < values; v++)
+			UNIT_NEAR(point[0][v] / point[1][v], 1, 1e-6);
 	}
-	UNIT_CHECK(memcmp(point[0], point[1], (size_t) n * 8 * 2 * sizeof(double)) == 0);
-	setup->kernels = nn_kernels_get("generic");
-	point[1] = points_of(setup, windows, n, 8);
-	for (uint32_t i = 0; i < n * 16; i++)
-		UNIT_NEAR(point[1][i], point[0][i], 1e-4);
 }
 
 static void
 forecast_allocates_nothing(void)
 {
 	Shape		shape = {SMALL "\"loss\":\"quantile\"", 1, 0, 1, 0, 4, 3, 8, 0};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 	NnForecaster *forecaster = forecaster_of(setup, 2, 8);
 	NnWindow	windows[2] = {newest(setup, 0), newest(setup, 1)};
 	double		point[16],
@@ -457,7 +559,7 @@ static void
 memory_limit_is_told(void)
 {
 	Shape		shape = {SMALL "\"scaling\":\"none\"", 1, 0, 0, 0, 4, 3, 8, 0};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 	size_t		before = unit_host.nbytes;
 
 	UNIT_FAILS(unit_env(), NN_NO_MEMORY, forecaster_of(setup, 48, 100000000));
@@ -484,7 +586,7 @@ intervals_are_nested(void)
 	for (size_t i = 0; i < COUNT(interval_losses); i++)
 	{
 		Shape		shape = {interval_losses[i], 2, 0, 0, 0, 6, 3, 10, 0};
-		Setup	   *setup = setup_create(&shape);
+		Setup	   *setup = setup_create(&shape, false);
 		NnWindow	windows[2] = {newest(setup, 0), newest(setup, 1)};
 		NnForecaster *forecaster = forecaster_of(setup, 2, 10);
 		double		point[40],
@@ -516,7 +618,7 @@ static void
 gaussian_interval_by_hand(void)
 {
 	Shape		shape = {SMALL "\"loss\":\"gaussian\",\"residual\":false", 1, 0, 0, 0, 6, 3, 5, 0};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 	NnWindow	window = newest(setup, 1);
 	NnForecaster *forecaster = forecaster_of(setup, 1, 5);
 	double		point[5],
@@ -524,6 +626,7 @@ gaussian_interval_by_hand(void)
 				high[5],
 				half[5];
 
+	forecaster->solo = NULL;
 	/* After three of five steps the outputs are still those of the first block. */
 	nn_forecast(forecaster, setup->data, &window, 1, 3, 0.8, point, low, high);
 	for (uint32_t h = 0; h < 3; h++)
@@ -553,7 +656,7 @@ static void
 differences_widen(void)
 {
 	Shape		shape = {SMALL "\"loss\":\"student_t\",\"difference\":1", 1, 0, 0, 0, 6, 4, 12, 0};
-	Setup	   *setup = setup_create(&shape);
+	Setup	   *setup = setup_create(&shape, false);
 	NnWindow	window = newest(setup, 0);
 	double		point[12],
 				low[12],
@@ -575,7 +678,7 @@ points_have_no_interval(void)
 	for (size_t i = 0; i < COUNT(losses); i++)
 	{
 		Shape		shape = {losses[i], 1, 0, 0, 0, 6, 3, 5, 0};
-		Setup	   *setup = setup_create(&shape);
+		Setup	   *setup = setup_create(&shape, false);
 		NnWindow	window = newest(setup, 0);
 		double		point[5],
 					low[5] = {0},
@@ -598,7 +701,7 @@ bounds_hold(void)
 			Shape		shape = {nn_format(unit_env(),
 				SMALL "\"loss\":\"student_t\",\"difference\":%u,\"bounds\":%s",
 										   lag, bounds[i]), 1, 0, 0, 0, 6, 3, 9, 0};
-			Setup	   *setup = setup_create(&shape);
+			Setup	   *setup = setup_create(&shape, false);
 			NnWindow	windows[100];
 			uint32_t	n = windows_all(setup, windows, 100);
 			double	   *point = NN_NEW_ARRAY(unit_env(), double, n * 9),
@@ -623,6 +726,7 @@ main(void)
 {
 	UNIT_RUN(trained_horizon_is_direct);
 	UNIT_RUN(longer_horizon_is_recursive);
+	UNIT_RUN(others_slide);
 	UNIT_RUN(removed_value_is_marked);
 	UNIT_RUN(residual_alone_is_persistence);
 	UNIT_RUN(past_covariates_forbid_recursion);

@@ -105,6 +105,64 @@ matmul(void)
 	matmul_case(3, 0, 16, false, true, false);
 }
 
+/* matmul_pair is two matmuls, and matvec a lane of them: the same bits. */
+static void
+matmul_alike_case(uint32_t M, uint32_t K, uint32_t L)
+{
+	const uint32_t padded = (M + NN_LANES - 1) / NN_LANES * NN_LANES;
+	nn_real    *a = numbers((size_t) M * 3, 1, 1),
+			   *b = numbers((size_t) M * K, 2, 1),
+			   *xa = numbers((size_t) 3 * L, 3, 1),
+			   *xb = numbers((size_t) K * L, 4, 1),
+			   *bias = array(padded);
+	nn_real    *packed_a = array(kernels->packed_size(M, 3)),
+			   *packed_b = array(kernels->packed_size(M, K)),
+			   *vector_a = array((size_t) padded * 3),
+			   *vector_b = array((size_t) padded * K);
+	nn_real    *two = array((size_t) M * L),
+			   *pair = array((size_t) M * L),
+			   *out = array(padded),
+			   *lane_a = array(3),
+			   *lane_b = array(K);
+
+	memcpy(bias, numbers(M, 5, 1), M * sizeof(nn_real));
+	kernels->pack(packed_a, a, 3, 1, M, 3);
+	kernels->pack(packed_b, b, K, 1, M, K);
+	kernels->vector_pack(vector_a, a, M, 3);
+	kernels->vector_pack(vector_b, b, M, K);
+	kernels->matmul(two, packed_a, bias, xa, M, 3, L, false);
+	kernels->matmul(two, packed_b, NULL, xb, M, K, L, true);
+	kernels->matmul_pair(pair, bias, packed_a, xa, 3, packed_b, xb, K, M, L);
+	UNIT_CHECK(memcmp(two, pair, (size_t) M * L * sizeof(nn_real)) == 0);
+	for (uint32_t l = 0; l < L; l += 5)
+	{
+		for (uint32_t k = 0; k < 3; k++)
+			lane_a[k] = xa[k * L + l];
+		for (uint32_t k = 0; k < K; k++)
+			lane_b[k] = xb[k * L + l];
+		kernels->matvec(out, vector_a, bias, lane_a, M, 3, false);
+		kernels->matvec(out, vector_b, NULL, lane_b, M, K, true);
+		for (uint32_t m = 0; m < M; m++)
+			if (memcmp(&out[m], &two[(size_t) m * L + l], sizeof(nn_real)) != 0)
+				UNIT_FAILED("%s matvec M %u K %u row %u is %.9g, not %.9g", kernels->name, M, K, m,
+							(double) out[m], (double) two[(size_t) m * L + l]);
+	}
+}
+
+static void
+matmul_alike(void)
+{
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (size_t j = 0; j < COUNT(columns); j += 3)
+		{
+			matmul_alike_case(rows[i], columns[j], 16 * (1 + (uint32_t) (i + j) % 4));
+			unit_env_reset();
+		}
+	/* One panel, panels of uneven widths, many. */
+	for (uint32_t M = 16; M <= 1040; M += 64)
+		matmul_alike_case(M, 7, 16);
+}
+
 /* NaN and infinity in a lane stay in that lane. */
 static void
 matmul_keeps_lanes_apart(void)
@@ -460,6 +518,85 @@ lstm(void)
 	lstm_case(129, 64);
 }
 
+/* Against the definition, also where gates saturate; one lane by units like a lane of many. */
+static void
+lstm_step_case(uint32_t H, uint32_t L, double size)
+{
+	const size_t n = (size_t) H * L,
+				padded = (H + NN_LANES - 1) / NN_LANES * NN_LANES;
+	nn_real    *z = numbers(4 * n, 1, size),
+			   *c_prev = numbers(n, 2, 2),
+			   *c = array(n),
+			   *h = array(n);
+	nn_real    *z1 = array(4 * padded),
+			   *c1_prev = array(padded),
+			   *c1 = array(padded),
+			   *h1 = array(padded);
+	const double e = 32 * EPSILON;
+
+	for (int first = 0; first < 2; first++)
+	{
+		kernels->lstm_step(z, first ? NULL : c_prev, c, h, H, L);
+		for (size_t j = 0; j < n; j++)
+		{
+			double		past = first ? 0 : (double) c_prev[j],
+						now = activation(NN_SIGMOID, (double) z[n + j]) * past +
+				activation(NN_SIGMOID, (double) z[j]) * tanh((double) z[2 * n + j]);
+
+			UNIT_NEAR(c[j], now, e);
+			UNIT_NEAR(h[j], activation(NN_SIGMOID, (double) z[3 * n + j]) * tanh(now), e);
+		}
+		for (size_t j = 0; j < H; j++)
+		{
+			for (uint32_t g = 0; g < 4; g++)
+				z1[g * H + j] = z[g * n + j * L + 3];
+			c1_prev[j] = c_prev[j * L + 3];
+		}
+		kernels->lstm_step(z1, first ? NULL : c1_prev, c1, h1, H, 1);
+		for (size_t j = 0; j < H; j++)
+			UNIT_CHECK(memcmp(&h1[j], &h[j * L + 3], sizeof(nn_real)) == 0 &&
+					   memcmp(&c1[j], &c[j * L + 3], sizeof(nn_real)) == 0);
+	}
+}
+
+static void
+lstm_step(void)
+{
+	lstm_step_case(1, 16, 6);
+	lstm_step_case(15, 32, 6);
+	lstm_step_case(16, 16, 60);
+	lstm_step_case(50, 48, 6);
+	lstm_step_case(129, 64, 1000);
+}
+
+/* Pre-activations without bound saturate, and NaN stays NaN. */
+static void
+lstm_step_saturates(void)
+{
+	nn_real		z[64],
+				c[16],
+				h[16],
+				past[16];
+
+	for (int j = 0; j < 16; j++)
+	{
+		past[j] = 3;
+		for (int g = 0; g < 4; g++)
+			z[g * 16 + j] = (nn_real) (j >> g & 1 ? INFINITY : -INFINITY);
+	}
+	kernels->lstm_step(z, past, c, h, 1, 16);
+	for (int j = 0; j < 16; j++)
+	{
+		double		now = (j & 2 ? 3 : 0) + (j & 1 ? (j & 4 ? 1 : -1) : 0);
+
+		UNIT_NEAR(c[j], now, 16 * EPSILON);
+		UNIT_NEAR(h[j], j & 8 ? tanh(now) : 0, 16 * EPSILON);
+	}
+	z[5] = (nn_real) NAN;
+	kernels->lstm_step(z, past, c, h, 1, 16);
+	UNIT_CHECK(isnan(c[5]) && isnan(h[5]) && !isnan(h[4]) && !isnan(h[6]));
+}
+
 static void
 gru_case(uint32_t H, uint32_t L)
 {
@@ -508,9 +645,42 @@ gru_case(uint32_t H, uint32_t L)
 	}
 }
 
+/* One lane by units, in place and without padding between gates, like a lane of many. */
+static void
+gru_vector_case(uint32_t H)
+{
+	enum {L = 16};
+	const size_t n = (size_t) H * L,
+				padded = (H + NN_LANES - 1) / NN_LANES * NN_LANES;
+	nn_real    *zx = numbers(3 * n, 1, 5),
+			   *zh = numbers(3 * n, 2, 3),
+			   *h_prev = numbers(n, 3, 1),
+			   *h = array(n);
+	nn_real    *zx1 = array(4 * padded),
+			   *zh1 = array(4 * padded),
+			   *h1_prev = array(padded),
+			   *h1 = array(padded);
+
+	for (size_t j = 0; j < H; j++)
+	{
+		for (uint32_t g = 0; g < 3; g++)
+		{
+			zx1[g * H + j] = zx[g * n + j * L + 7];
+			zh1[g * H + j] = zh[g * n + j * L + 7];
+		}
+		h1_prev[j] = h_prev[j * L + 7];
+	}
+	kernels->gru_forward(zx, zh, h_prev, h, H, L);
+	kernels->gru_forward(zx1, zh1, h1_prev, h1, H, 1);
+	for (size_t j = 0; j < H; j++)
+		UNIT_CHECK(memcmp(&h1[j], &h[j * L + 7], sizeof(nn_real)) == 0);
+}
+
 static void
 gru(void)
 {
+	for (uint32_t H = 1; H < 70; H += H % 16 == 1 ? 14 : 1)
+		gru_vector_case(H);
 	gru_case(1, 16);
 	gru_case(3, 32);
 	gru_case(50, 48);
@@ -548,7 +718,7 @@ fingerprint(const NnKernels *k, size_t *n)
 	enum {T = 7, M = 84, K = 53, L = 48, H = 21, HL = H * L};
 	size_t		narguments;
 	nn_real    *x = arguments(&narguments);
-	const size_t size = M * L + M * K + 7 * M + M + 2 * NN_NACTIVATIONS * narguments + 30 * HL;
+	const size_t size = M * L + M * K + 7 * M + M + 2 * NN_NACTIVATIONS * narguments + 32 * HL;
 	nn_real    *result = array(size),
 			   *at = result;
 	nn_real    *w = numbers(M * K, 1, 1),
@@ -576,10 +746,11 @@ fingerprint(const NnKernels *k, size_t *n)
 	k->lstm_backward(at + 7 * HL, at + 11 * HL, inputs, at, inputs, at + 5 * HL, H, L);
 	at += 12 * HL;
 	memcpy(at, dz, 3 * HL * sizeof(nn_real));
+	k->lstm_step(dz, inputs, at + 11 * HL, at + 12 * HL, H, L);
 	k->gru_forward(at, inputs, inputs, at + 3 * HL, H, L);
 	memcpy(at + 10 * HL, dz, HL * sizeof(nn_real));
 	k->gru_backward(at + 4 * HL, at + 7 * HL, at + 10 * HL, at, inputs, inputs, H, L);
-	at += 11 * HL;
+	at += 13 * HL;
 	k->axpy(at, w[0], inputs, HL);
 	k->muladd(at, dz, inputs, HL);
 	k->mul(at + HL, dz, inputs, HL);
@@ -664,12 +835,15 @@ main(void)
 			continue;
 		printf("# %s\n", kernels->name);
 		UNIT_RUN(matmul);
+		UNIT_RUN(matmul_alike);
 		UNIT_RUN(matmul_keeps_lanes_apart);
 		UNIT_RUN(outer);
 		UNIT_RUN(activate);
 		UNIT_RUN(activate_saturates);
 		UNIT_RUN(activate_grad);
 		UNIT_RUN(lstm);
+		UNIT_RUN(lstm_step);
+		UNIT_RUN(lstm_step_saturates);
 		UNIT_RUN(gru);
 		UNIT_RUN(elementwise);
 	}

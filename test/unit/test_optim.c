@@ -31,6 +31,7 @@ plan_make(void)
 		tensor->span = (NnSpan) {plan->nparams, counts[i]};
 		tensor->decay = i != 1;
 		plan->nparams += counts[i];
+		plan->nactive = plan->nparams;
 	}
 	return plan;
 }

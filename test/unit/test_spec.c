@@ -63,6 +63,7 @@ static const KeyCase key_cases[] = {
 	{"difference", "65536", ""},
 	{"season", "365", ""},
 	{"bounds", "[-0.5,null]", ""},
+	{"stateful", "true", ""},
 	{"frequency", "\"3 months\"", ""}
 };
 

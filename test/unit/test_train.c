@@ -359,13 +359,13 @@ gradient_is_a_mean(void)
 
 	for (uint32_t i = 0; i < 72; i++)
 	{
-		trainer->batch[0] = job->train[i];
+		trainer->leader->batch[0] = job->train[i];
 		nn_trainer_step(trainer, 1, 1e-30, &known, &norm);
 		for (size_t k = 0; k < nparams; k++)
 			sum[k] += (double) trainer->gradient[k] / 72;
 	}
 	UNIT_INTEGER(known, 144);
-	memcpy(trainer->batch, job->train, 72 * sizeof(NnWindow));
+	memcpy(trainer->leader->batch, job->train, 72 * sizeof(NnWindow));
 	nn_trainer_step(trainer, 72, 1e-30, &known, &norm);
 	for (size_t k = 0; k < nparams; k++)
 	{
@@ -428,7 +428,7 @@ clip_limits_steps(void)
 				moved = 0;
 
 	memcpy(before, trainer->params, nparams * sizeof(nn_real));
-	memcpy(trainer->batch, job->train, 32 * sizeof(NnWindow));
+	memcpy(trainer->leader->batch, job->train, 32 * sizeof(NnWindow));
 	nn_trainer_step(trainer, 32, 0.5, &known, &norm);
 	for (size_t k = 0; k < nparams; k++)
 		moved += pow((double) trainer->params[k] - (double) before[k], 2);
@@ -561,7 +561,7 @@ masks_differ_by_tile(void)
 		uint64_t	known = 0;
 
 		for (uint32_t w = 0; w < 96; w++)
-			trainer->batch[w] = trainer->train[3];
+			trainer->leader->batch[w] = trainer->train[3];
 		for (uint32_t tiles = 1; tiles <= 2; tiles++)
 		{
 			trainer->optim->step = 0;
@@ -592,7 +592,7 @@ steps_poll(void)
 
 			spec->context = 10 + 10 * k;
 			trainer = job_trainer(job_create(spec, series_sine(80)));
-			memcpy(trainer->batch, trainer->train, 16 * sizeof(NnWindow));
+			memcpy(trainer->leader->batch, trainer->train, 16 * sizeof(NnWindow));
 			polls[k] = unit_host.npolls;
 			nn_trainer_step(trainer, 16, 0.01, &known, &norm);
 			polls[k] = unit_host.npolls - polls[k];
