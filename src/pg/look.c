@@ -35,11 +35,11 @@ PG_FUNCTION_INFO_V1(lstm_kernels_in_use);
 
 /* The model that the arguments (model text, version int) name. */
 static RegistryRow *
-look_get(FunctionCallInfo fcinfo, const NnEnv *env)
+look_get(FunctionCallInfo fcinfo)
 {
 	char	   *name = argument_text_required(fcinfo, 0, "model");
 
-	return registry_get(env, name, argument_version(fcinfo, 1));
+	return registry_get(name, argument_version(fcinfo, 1));
 }
 
 static NnPlan *
@@ -220,7 +220,7 @@ describe_model(const NnEnv *env, const RegistryRow *row)
 	nn_json_begin(&text, '{');
 	describe_data(&text, env, row->model);
 	describe_integer(&text, "parameters", (int64_t) plan->nparams);
-	describe_integer(&text, "bytes", (int64_t) (VARSIZE(row->bytes) - VARHDRSZ));
+	describe_integer(&text, "bytes", (int64_t) row->length);
 	describe_layers(&text, plan);
 	describe_report(&text, &row->model->report);
 	nn_json_key(&text, "options");
@@ -266,7 +266,7 @@ lstm_describe(PG_FUNCTION_ARGS)
 {
 	CallMemory	memory = call_memory_begin();
 	NnEnv	   *env = env_create(memory.own);
-	RegistryRow *row = look_get(fcinfo, env);
+	RegistryRow *row = look_get(fcinfo);
 	Jsonb	   *described = describe_row(row, describe_model(env, row));
 
 	MemoryContextSwitchTo(memory.caller);
@@ -295,7 +295,7 @@ lstm_layers(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rows = result_begin(fcinfo);
 	CallMemory	memory = call_memory_begin();
 	NnEnv	   *env = env_create(memory.own);
-	NnPlan	   *plan = look_plan(env, look_get(fcinfo, env)->model);
+	NnPlan	   *plan = look_plan(env, look_get(fcinfo)->model);
 	int32		position = 0;
 
 	for (uint32_t i = 0; i < plan->nlayers; i++)
@@ -353,7 +353,7 @@ lstm_tensors(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rows = result_begin(fcinfo);
 	CallMemory	memory = call_memory_begin();
 	NnEnv	   *env = env_create(memory.own);
-	NnModel    *model = look_get(fcinfo, env)->model;
+	const NnModel *model = look_get(fcinfo)->model;
 	NnPlan	   *plan = look_plan(env, model);
 
 	for (uint32_t i = 0; i < plan->ntensors; i++)
@@ -380,7 +380,7 @@ lstm_training_log(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rows = result_begin(fcinfo);
 	CallMemory	memory = call_memory_begin();
-	NnReport   *report = &look_get(fcinfo, env_create(memory.own))->model->report;
+	const NnReport *report = &look_get(fcinfo)->model->report;
 
 	for (uint32_t i = 0; i < report->nepochs; i++)
 	{

@@ -2,7 +2,8 @@
  * lstm.c
  *		What happens when the library is loaded: the settings come to exist.
  *
- * Nothing else does: no thread, no shared memory, no hook.  Every setting is the
+ * Nothing else does: no thread, no shared memory, no hook but the end of a
+ * transaction, when models read are let go.  Every setting is the
  * session's own (PGC_USERSET); the registry and the rows are guarded by
  * privileges, not by settings.
  */
@@ -12,11 +13,13 @@
 
 #include "fmgr.h"
 #include "pg/env.h"
+#include "pg/model_cache.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
 
 int			lstm_max_memory_kb = 1024 * 1024;
+int			lstm_model_cache_kb = 64 * 1024;
 int			lstm_progress = 10;
 char	   *lstm_kernels = NULL;
 
@@ -63,6 +66,14 @@ _PG_init(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 
+	DefineCustomIntVariable("lstm.model_cache",
+							"Sets the memory that models read by this session may keep for later forecasts.",
+							"0 reads a model anew in each transaction.",
+							&lstm_model_cache_kb,
+							64 * 1024, 0, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+
 	DefineCustomIntVariable("lstm.progress",
 							"Sets the number of epochs between progress messages of a training.",
 							"0 turns them off.",
@@ -78,6 +89,8 @@ _PG_init(void)
 							   "auto",
 							   PGC_USERSET, 0,
 							   kernels_check, NULL, NULL);
+
+	model_cache_init();
 
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("lstm");

@@ -170,7 +170,7 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 	ModelRun   *run = NN_NEW(env, ModelRun);
 
 	run->env = env;
-	run->row = registry_get(env, name, version);
+	run->row = registry_get(name, version);
 	run->model = run->row->model;
 	if (run->model->time_column[0] == '\0')
 		ereport(ERROR,

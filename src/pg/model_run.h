@@ -20,7 +20,7 @@ typedef struct ModelRun
 {
 	NnEnv	   *env;
 	RegistryRow *row;
-	NnModel    *model;
+	const NnModel *model;
 	SourceRoles roles;
 	SourceData *data;
 	NnData	   *prepared;

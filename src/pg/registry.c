@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -33,6 +34,7 @@
 #include "utils/syscache.h"
 
 #include "core/nn_env.h"
+#include "pg/model_cache.h"
 #include "pg/registry.h"
 
 #define REGISTRY_NAME_BYTES 63
@@ -436,21 +438,50 @@ registry_row_owner(const char *owner)
 	return role;
 }
 
+static Datum
+registry_value(int column)
+{
+	bool		isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+}
+
+/* The model of the row just read, from the cache or from its bytes. */
+static void
+registry_row_model(RegistryRow *row)
+{
+	Datum		value = registry_value(5);
+	ModelKey	key = {DatumGetObjectId(registry_value(6)),
+	*(ItemPointer) DatumGetPointer(registry_value(7)), DatumGetTransactionId(registry_value(8))};
+	const NnModel *model = model_cache_find(&key);
+
+	row->length = toast_raw_datum_size(value) - VARHDRSZ;
+	if (model == NULL)
+	{
+		bytea	   *bytes = DatumGetByteaPP(value);
+
+		model = model_cache_add(&key, (const uint8_t *) VARDATA_ANY(bytes),
+								VARSIZE_ANY_EXHDR(bytes));
+	}
+	row->model = model;
+}
+
 RegistryRow *
-registry_get(const NnEnv *env, const char *name, int version)
+registry_get(const char *name, int version)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	RegistryRow *row = palloc0(sizeof(RegistryRow));
 	int			nest_level = registry_begin();
 	bool		isnull;
-	Datum		model;
 
 	if (registry_run_name(version == 0 ?
-						  "SELECT m.version, m.owner, m.source, m.search_path, v.model"
+						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
+						  " v.tableoid, v.ctid, v.xmin"
 						  " FROM lstm.models m JOIN lstm.model_values v"
 						  " ON v.name = m.name AND v.version = m.version"
 						  " WHERE m.name = $1 AND m.deployed" :
-						  "SELECT m.version, m.owner, m.source, m.search_path, v.model"
+						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
+						  " v.tableoid, v.ctid, v.xmin"
 						  " FROM lstm.models m JOIN lstm.model_values v"
 						  " ON v.name = m.name AND v.version = m.version"
 						  " WHERE m.name = $1 AND m.version = $2",
@@ -475,14 +506,10 @@ registry_get(const NnEnv *env, const char *name, int version)
 	row->owner = registry_row_owner(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
 	row->source = registry_column(3, caller);
 	row->search_path = registry_column(4, caller);
-	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
 	MemoryContextSwitchTo(caller);
-	row->bytes = DatumGetByteaPCopy(model);
+	registry_row_model(row);
 	registry_end(nest_level);
 	MemoryContextSwitchTo(caller);
-
-	row->model = nn_model_read(env, (const uint8_t *) VARDATA(row->bytes),
-							   VARSIZE(row->bytes) - VARHDRSZ);
 	return row;
 }
 

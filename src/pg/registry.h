@@ -22,8 +22,8 @@ typedef struct RegistryRow
 								 * superuser's name in tables that belong to no superuser */
 	char	   *source;			/* as trained, may be NULL (none stored) */
 	char	   *search_path;
-	NnModel    *model;			/* checked and parsed, in the given env */
-	bytea	   *bytes;			/* the model value, detoasted */
+	const NnModel *model;		/* checked and parsed; stays until the transaction ends */
+	size_t		length;			/* bytes of the model value */
 } RegistryRow;
 
 /*
@@ -32,9 +32,9 @@ typedef struct RegistryRow
  * visible name), no such version (detail: versions there are); 55000 no version is
  * deployed.  Reads with the snapshot of the running statement, writes nothing, so it
  * works in read-only transactions and on a standby.  The row lives in the current
- * memory context, the model in env's.
+ * memory context, the model in the session's cache (model_cache.h).
  */
-extern RegistryRow *registry_get(const NnEnv *env, const char *name, int version);
+extern RegistryRow *registry_get(const char *name, int version);
 
 /* Everything but the version number, which is the next one; returns it. */
 typedef struct RegistryEntry
