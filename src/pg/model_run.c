@@ -2,7 +2,8 @@
  * model_run.c
  *		A model of the registry together with rows to run it on.
  *
- * Cost: reading and checking the model's bytes, reading all rows of the source.
+ * Cost: reading all rows of the source; the first time a session uses a version,
+ * reading and checking its bytes.
  */
 #include "postgres.h"
 
@@ -133,6 +134,15 @@ groups_find(const ModelRun *run)
 	return group;
 }
 
+static bool
+row_known(const NnSeries *series, uint32 row)
+{
+	for (uint32 c = 0; c < series->C; c++)
+		if (!isnan(series->value[(size_t) row * series->C + c]))
+			return true;
+	return false;
+}
+
 /*
  * Rows of another step than the model's (days for an hourly model) fit its grid
  * and leave it nearly empty; a forecast from filled gaps deserves a word.
@@ -144,15 +154,21 @@ step_check(const ModelRun *run)
 	uint64		known = 0;
 
 	for (uint32 s = 0; s < series->nseries; s++)
+	{
+		bool		before = false;
+
 		for (uint32 row = series->first[s]; row < series->first[s] + series->history[s]; row++)
 		{
-			bool		now = !isnan(series->value[(size_t) row * series->C]);
+			bool		now = row_known(series, row);
 
-			if (now && row > series->first[s] &&
-				!isnan(series->value[((size_t) row - 1) * series->C]))
+			if (row % 65536 == 0)
+				CHECK_FOR_INTERRUPTS();
+			if (now && before)
 				return;
 			known += now;
+			before = now;
 		}
+	}
 	if (known > series->nseries)
 		ereport(WARNING,
 				(errmsg("no two neighbouring rows of the source are one step of model \"%s\" apart",

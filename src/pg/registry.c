@@ -10,8 +10,9 @@
  * away that a name exists, as a unique index would.  The other is the trigger
  * lstm_models_cascade.
  *
- * Reading a model costs two index lookups and a detoasted copy of its bytes
- * (about 5 ms for 4 MB), and what nn_model_read takes to check them.
+ * Reading a model costs two index lookups and, the first time in a session, a
+ * detoasted copy of its bytes (about 5 ms for 4 MB) and what nn_model_read takes to
+ * check them; see model_cache.h.
  */
 #include "postgres.h"
 

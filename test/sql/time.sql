@@ -107,3 +107,10 @@ SET client_min_messages = warning;
 SELECT count(*) FROM lstm.forecast('hourly', source => $$SELECT * FROM hourly WHERE extract(hour FROM h) = 0$$);
 SELECT lstm.drop_model('hourly');
 DROP TABLE hourly;
+
+-- A target with gaps in rows that are there is no such case.
+CREATE TABLE sparse AS SELECT h, CASE WHEN extract(hour FROM h)::int % 2 = 0 THEN sin(extract(epoch FROM h) / 9000) END AS y, 1.5 AS x FROM generate_series(timestamp '2024-01-01', '2024-01-08', '1 hour') AS h;
+SELECT version FROM lstm.train('sparse', 'sparse', 'y', context => 4, past_covariates => 'x', options => '{"units": 2, "epochs": 1, "progress": 0}');
+SELECT count(*) FROM lstm.forecast('sparse');
+SELECT lstm.drop_model('sparse');
+DROP TABLE sparse;
