@@ -190,13 +190,75 @@ CREATE TRIGGER models_cascade AFTER UPDATE OF name, version OR DELETE ON lstm.mo
 COMMENT ON TRIGGER models_cascade ON lstm.models IS
 'in place of a foreign key, which pg_restore --jobs would break: it loads the tables in any order';
 
+/* ------------------------------------------------------------------------
+ * What lstm.tune has tried
+ *
+ * The key has the owner in it, so that rows of others, which nobody sees, are in
+ * nobody's way.
+ */
+
+CREATE TABLE lstm.trials (
+	id			bigint NOT NULL,
+	model		text COLLATE "C" NOT NULL,
+	trial		int NOT NULL,
+	options		jsonb NOT NULL,
+	folds		int NOT NULL,
+	score		float8,
+	mae			float8,
+	seconds		float8 NOT NULL,
+	status		text NOT NULL,
+	error		text,
+	started_at	timestamptz NOT NULL,
+	owner		name NOT NULL DEFAULT CURRENT_USER,
+	CONSTRAINT trials_pkey PRIMARY KEY (id, trial, owner),
+	CONSTRAINT trials_status_check CHECK (status OPERATOR(pg_catalog.=) 'done' OR status OPERATOR(pg_catalog.=) 'failed')
+);
+CREATE SEQUENCE lstm.trials_id_seq OWNED BY lstm.trials.id;
+
+COMMENT ON TABLE lstm.trials IS
+'one row per trial of lstm.tune; a role sees and deletes those of the roles it is a member of';
+COMMENT ON COLUMN lstm.trials.id IS 'number of the search: the trials of one CALL share it';
+COMMENT ON COLUMN lstm.trials.model IS 'model that was tuned, by the name it had then';
+COMMENT ON COLUMN lstm.trials.trial IS 'counts from 1 within the search';
+COMMENT ON COLUMN lstm.trials.options IS 'options tried, those of the CALL included; "context" where it was searched';
+COMMENT ON COLUMN lstm.trials.folds IS 'cuts that it was judged at';
+COMMENT ON COLUMN lstm.trials.score IS 'mean absolute scaled error (MASE) over all folds, mae where there is no scale; less is better; NULL when it failed';
+COMMENT ON COLUMN lstm.trials.mae IS 'mean absolute error over all folds, original units';
+COMMENT ON COLUMN lstm.trials.seconds IS 'wall time of the trial';
+COMMENT ON COLUMN lstm.trials.status IS 'done or failed';
+COMMENT ON COLUMN lstm.trials.error IS 'SQLSTATE and message of what failed';
+COMMENT ON COLUMN lstm.trials.started_at IS 'when the trial began';
+COMMENT ON COLUMN lstm.trials.owner IS 'role that called lstm.tune';
+COMMENT ON CONSTRAINT trials_pkey ON lstm.trials IS 'a search numbers its trials';
+COMMENT ON CONSTRAINT trials_status_check ON lstm.trials IS 'done or failed';
+COMMENT ON SEQUENCE lstm.trials_id_seq IS 'numbers of searches';
+
+ALTER TABLE lstm.trials ENABLE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, DELETE ON lstm.trials TO PUBLIC;
+GRANT USAGE ON SEQUENCE lstm.trials_id_seq TO PUBLIC;
+
+CREATE POLICY trials_select ON lstm.trials FOR SELECT
+	USING (pg_catalog.pg_has_role(
+		pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 'USAGE'));
+CREATE POLICY trials_insert ON lstm.trials FOR INSERT
+	WITH CHECK (owner OPERATOR(pg_catalog.=) CURRENT_USER);
+CREATE POLICY trials_delete ON lstm.trials FOR DELETE
+	USING (pg_catalog.pg_has_role(
+		pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 'USAGE'));
+COMMENT ON POLICY trials_select ON lstm.trials IS 'members of the owner';
+COMMENT ON POLICY trials_insert ON lstm.trials IS 'only in one''s own name';
+COMMENT ON POLICY trials_delete ON lstm.trials IS 'members of the owner';
+
 -- A trusted extension's objects belong to the bootstrap superuser; its data
 -- belongs to who installed it, who can then dump and restore it.
 ALTER TABLE lstm.models OWNER TO @extowner@;
 ALTER TABLE lstm.model_values OWNER TO @extowner@;
+ALTER TABLE lstm.trials OWNER TO @extowner@;
 
 SELECT pg_catalog.pg_extension_config_dump('lstm.models', '');
 SELECT pg_catalog.pg_extension_config_dump('lstm.model_values', '');
+SELECT pg_catalog.pg_extension_config_dump('lstm.trials', '');
+SELECT pg_catalog.pg_extension_config_dump('lstm.trials_id_seq', '');
 
 /* ------------------------------------------------------------------------
  * Train and forecast
@@ -290,7 +352,9 @@ CREATE FUNCTION lstm.evaluate(
 	horizon				int DEFAULT NULL,
 	stride				int DEFAULT 1,
 	baseline			text DEFAULT 'auto',
-	version				int DEFAULT NULL)
+	version				int DEFAULT NULL,
+	confidence_level	float8 DEFAULT 0.95,
+	by_step				boolean DEFAULT false)
 	RETURNS TABLE (
 		level				text,
 		series				text,
@@ -305,13 +369,194 @@ CREATE FUNCTION lstm.evaluate(
 		coverage			float8,
 		baseline_mae		float8,
 		baseline_rmse		float8,
-		skill				float8)
+		skill				float8,
+		rmsse				float8,
+		pinball				float8,
+		crps				float8,
+		winkler				float8,
+		step				int)
 	AS 'MODULE_PATHNAME', 'lstm_evaluate' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION lstm.evaluate(text, text, int, int, text, int) IS
-'errors of the forecasts of lstm.hindcast in original units, by series, by target and over all (level).
-n counts pairs of origin and step with an actual; skill = 1 - mae / baseline_mae; mase is scaled by the seasonal naive error (Hyndman and Koehler 2006); coverage is the share of actuals within the interval.
-baseline: ''auto'' (seasonal naive where the series has a season, else naive), ''naive'' or ''seasonal_naive''.
-Errors as of lstm.forecast; 22023 unknown baseline.';
+COMMENT ON FUNCTION lstm.evaluate(text, text, int, int, text, int, float8, boolean) IS
+'errors of the forecasts of lstm.hindcast in original units, by series, by target, over all and, with by_step, by step of the horizon (level).
+n counts pairs of origin and step with an actual; skill = 1 - mae / baseline_mae; mase and rmsse are scaled by the seasonal naive errors (Hyndman and Koehler 2006; Makridakis et al. 2022).
+coverage and winkler are of the interval of confidence_level (Winkler 1972); pinball is the mean loss of the deciles 0.1 to 0.9, crps twice that. NULL without intervals.
+baseline: auto (seasonal naive where the series has a season, else naive), naive, seasonal_naive, mean, drift, holt_winters, holt_winters_multiplicative, holt_winters_damped, holt_winters_multiplicative_damped, theta or ar, fitted to rows before the origins.
+Errors as of lstm.forecast; 22023 unknown baseline; 22004 NULL by_step.';
+
+CREATE FUNCTION lstm.backtest(
+	source				text,
+	target				text DEFAULT NULL,
+	time_column			text DEFAULT NULL,
+	series				text DEFAULT NULL,
+	horizon				int DEFAULT NULL,
+	context				int DEFAULT NULL,
+	past_covariates		text DEFAULT NULL,
+	future_covariates	text DEFAULT NULL,
+	static_covariates	text DEFAULT NULL,
+	geom				text DEFAULT NULL,
+	options				jsonb DEFAULT NULL,
+	folds				int DEFAULT 3,
+	stride				int DEFAULT NULL,
+	gap					int DEFAULT 0,
+	expanding			boolean DEFAULT true,
+	confidence_level	float8 DEFAULT 0.95)
+	RETURNS TABLE (
+		method				text,
+		fold				int,
+		n					bigint,
+		mae					float8,
+		mse					float8,
+		rmse				float8,
+		mape				float8,
+		smape				float8,
+		mase				float8,
+		rmsse				float8,
+		coverage			float8,
+		winkler				float8,
+		crps				float8,
+		skill				float8,
+		cut					timestamptz,
+		cut_index			bigint,
+		train_rows			bigint)
+	AS 'MODULE_PATHNAME', 'lstm_backtest' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lstm.backtest(text, text, text, text, int, int, text, text, text, text, jsonb, int, int, int, boolean, float8) IS
+'trains a model on the rows before each of several cuts and judges it on the horizon steps from the cut on, beside classical methods on the same rows (rolling origin, Tashman 2000); stores nothing.
+Arguments up to options as of lstm.train; folds: cuts, the last one horizon rows before the end; stride: steps between two (horizon); gap: rows before a cut that nothing is trained on; expanding: trains on all rows before, else on as many as in the first fold; confidence_level: of coverage and winkler.
+One row per method and fold, and one over all folds (fold NULL). method: network (alone), model (with its simple members, where it has any), naive, seasonal_naive, drift, mean, holt_winters (the variant that forecast the end of the training rows best), theta, ar.
+cut (cut_index with an integer time column): time of the first row judged; train_rows: rows of all series trained on; metrics as of lstm.evaluate, skill against the seasonal naive, or naive, method.
+Errors as of lstm.train; 22000 the folds do not fit; 22023 folds, stride or gap.';
+
+CREATE PROCEDURE lstm.tune(
+	model				text,
+	source				text,
+	target				text DEFAULT NULL,
+	time_column			text DEFAULT NULL,
+	series				text DEFAULT NULL,
+	horizon				int DEFAULT NULL,
+	context				int DEFAULT NULL,
+	past_covariates		text DEFAULT NULL,
+	future_covariates	text DEFAULT NULL,
+	static_covariates	text DEFAULT NULL,
+	geom				text DEFAULT NULL,
+	options				jsonb DEFAULT NULL,
+	search				jsonb DEFAULT NULL,
+	trials				int DEFAULT 20,
+	seconds				int DEFAULT NULL,
+	method				text DEFAULT 'random',
+	folds				int DEFAULT 3)
+	AS 'MODULE_PATHNAME', 'lstm_tune' LANGUAGE C;
+COMMENT ON PROCEDURE lstm.tune(text, text, text, text, text, int, int, text, text, text, text, jsonb, jsonb, int, int, text, int) IS
+'tries options on the past, as lstm.backtest judges them, commits every trial to lstm.trials, and trains a version of model with the best.
+Arguments up to options as of lstm.train; search: an object from options (and "context") to arrays of values or {"min", "max", "log"}; trials: at most; seconds: none begins later; folds: cuts that each is judged at, a horizon apart.
+method: random (drawn by the seed in options), grid (every combination of arrays) or halving (drawn; a quarter of the epochs, the better half with half of them, the better half of those with all; Jamieson and Talwalkar 2016).
+A trial that fails is recorded with its error.  Cannot run in a transaction block.
+Errors as of lstm.backtest; 22004 NULL search; 22023 search, trials, seconds or method; 25001 inside a transaction block; 22000 all trials failed.';
+
+/* ------------------------------------------------------------------------
+ * Trust: what forecasts rest on, where rows leave them, what they stand
+ */
+
+CREATE FUNCTION lstm.explain(
+	model				text,
+	source				text DEFAULT NULL,
+	method				text DEFAULT 'permutation',
+	horizon				int DEFAULT NULL,
+	series				text DEFAULT NULL,
+	target				text DEFAULT NULL,
+	as_of				timestamptz DEFAULT NULL,
+	version				int DEFAULT NULL,
+	seed				bigint DEFAULT 0)
+	RETURNS TABLE (
+		method				text,
+		series				text,
+		target				text,
+		step				int,
+		input				text,
+		lag					int,
+		lags				int,
+		importance			float8,
+		share				float8,
+		value				float8,
+		input_timestamp		timestamptz,
+		input_index			bigint)
+	AS 'MODULE_PATHNAME', 'lstm_explain' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lstm.explain(text, text, text, int, text, text, timestamptz, int, bigint) IS
+'what the forecasts of a model rest on.  lag 1 is the newest row, 0 and below are rows ahead; lags: how many rows the line stands for, from lag on.
+method ''permutation'': increase of the mean absolute error, in scales of the target, when an input is shuffled among at most 256 windows (Breiman 2001; Fisher et al. 2019), whole (lag NULL) and by blocks of lags; value is the error then.
+''gradients'': integrated gradients (Sundararajan et al. 2017) of the newest forecast, or that of as_of, in the target''s units; they add up to the value of line "forecast" less that of "baseline", where every input is at the middle of its scale.
+''attention'': weights of the attention layers, means over heads and networks.
+''decomposition'': value, trend, season and remainder of the newest rows and the forecast (step).
+Errors as of lstm.forecast; 22023 unknown method, series or target, a horizon that the network does not forecast at once (gradients), no attention layer.';
+
+CREATE FUNCTION lstm.detect_anomalies(
+	model				text,
+	source				text DEFAULT NULL,
+	probability			float8 DEFAULT 0.99,
+	horizon				int DEFAULT 1,
+	version				int DEFAULT NULL)
+	RETURNS TABLE (
+		series				text,
+		target				text,
+		forecast_timestamp	timestamptz,
+		forecast_index		bigint,
+		actual				float8,
+		forecast_value		float8,
+		lower_bound			float8,
+		upper_bound			float8,
+		is_anomaly			boolean,
+		anomaly_probability	float8,
+		series_key			jsonb)
+	AS 'MODULE_PATHNAME', 'lstm_detect_anomalies' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lstm.detect_anomalies(text, text, float8, int, int) IS
+'every known row with enough rows before it, beside the forecast made horizon steps earlier: an anomaly lies outside of the interval of that probability.
+anomaly_probability is the share of errors that are expected to be smaller.  In the context of later forecasts an anomaly is replaced by its forecast, unless more than a quarter of the last context (3 rows at least) are anomalies.
+Errors as of lstm.forecast; 22023 a probability not between 0 and 1, a model without intervals.';
+
+CREATE FUNCTION lstm.exceedance(
+	model				text,
+	threshold			float8,
+	horizon				int DEFAULT NULL,
+	source				text DEFAULT NULL,
+	future				text DEFAULT NULL,
+	as_of				timestamptz DEFAULT NULL,
+	version				int DEFAULT NULL,
+	below				boolean DEFAULT false)
+	RETURNS TABLE (
+		series				text,
+		target				text,
+		step				int,
+		forecast_timestamp	timestamptz,
+		forecast_index		bigint,
+		threshold			float8,
+		forecast_value		float8,
+		probability			float8,
+		series_key			jsonb)
+	AS 'MODULE_PATHNAME', 'lstm_exceedance' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION lstm.exceedance(text, float8, int, text, text, timestamptz, int, boolean) IS
+'probability that a value of the next steps lies above threshold (below it, with below), from the intervals of the model.
+The line with step NULL is the probability that any step up to horizon does: 1 - product of (1 - probability), which errs on the side of warning where errors of neighbouring steps go together.
+Errors as of lstm.forecast; 22004 NULL threshold, 22023 a threshold that is no number, a model without intervals.';
+
+CREATE FUNCTION lstm.robustness(
+	model				text,
+	source				text DEFAULT NULL,
+	horizon				int DEFAULT NULL,
+	stride				int DEFAULT NULL,
+	seed				bigint DEFAULT 0,
+	version				int DEFAULT NULL)
+	RETURNS TABLE (
+		target				text,
+		perturbation		text,
+		strength			float8,
+		n					bigint,
+		mae					float8,
+		rmse				float8,
+		mae_ratio			float8)
+	AS 'MODULE_PATHNAME', 'lstm_robustness' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION lstm.robustness(text, text, int, int, bigint, int) IS
+'errors in original units when the rows a forecast looks back on are disturbed: noise and level_shift of strength scales of a column, missing_block over that share of the context, spikes of strength scales in 5 % of it, gradient_sign: every value moved by strength scales to where the error grows (Goodfellow et al. 2015).
+mae_ratio is to the error of perturbation ''clean''.  Every stride-th window, or at most 256 evenly spaced; the same seed disturbs alike.
+Errors as of lstm.forecast.';
 
 /* ------------------------------------------------------------------------
  * Look at models

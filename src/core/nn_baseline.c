@@ -2,8 +2,9 @@
  * nn_baseline.c
  *		Naive, seasonal naive, mean and drift forecasts of one window.
  *
- * Knows NnSeries only: nothing scaled, filled or differenced gets here.  Means are
- * taken of parts, not of sums, so that values near the largest double stay finite.
+ * Knows columns of NnSeries only: nothing scaled, filled or differenced gets here.
+ * Means are taken of parts, not of sums, so that values near the largest double stay
+ * finite.
  */
 #include "core/nn_baseline.h"
 
@@ -12,16 +13,23 @@
 /* One target of one series: row t, counted from the series' first. */
 typedef struct Target
 {
-	const NnSeries *series;
-	uint32_t	s, column;
+	const double *value;
+	size_t		stride;			/* doubles from a row to the next */
 } Target;
 
 static double
 target_value(const Target *target, uint32_t t)
 {
-	const NnSeries *series = target->series;
+	return target->value[t * target->stride];
+}
 
-	return series->value[((size_t) series->first[target->s] + t) * series->C + target->column];
+static Target
+target_of(const NnSeries *series, uint32_t s, uint32_t column)
+{
+	return (Target) {
+		.value = series->value + (size_t) series->first[s] * series->C + column,
+		.stride = series->C,
+	};
 }
 
 /* Last known row of 0..t; false: none. */
@@ -91,13 +99,13 @@ target_slope(const Target *target, uint32_t last)
 }
 
 void
-nn_baseline_forecast(const NnSeries *series, NnBaselineKind kind, uint32_t season, uint32_t s,
-					 uint32_t origin, uint32_t horizon, uint32_t target, double *out)
+nn_baseline_column(NnBaselineKind kind, const double *value, size_t stride, uint32_t n,
+				   uint32_t season, uint32_t horizon, double *out)
 {
-	Target		of = {.series = series,.s = s,.column = target};
-	uint32_t	t = origin - series->first[s],
-				last;
-	bool		known = target_last(&of, t, &last);
+	Target		of = {.value = value,.stride = stride};
+	uint32_t	t = n - 1,
+				last = 0;
+	bool		known = n > 0 && target_last(&of, t, &last);
 	double		level = known ? target_value(&of, last) : NAN,
 				slope = 0.0,
 				age = known ? (double) (t - last) : 0.0;	/* rows since the last known one */
@@ -108,26 +116,51 @@ nn_baseline_forecast(const NnSeries *series, NnBaselineKind kind, uint32_t seaso
 		slope = target_slope(&of, last);
 	for (uint32_t h = 1; h <= horizon; h++)
 	{
-		if (kind == NN_BASELINE_SEASONAL && season > 1)
+		if (known && kind == NN_BASELINE_SEASONAL && season > 1)
 			out[h - 1] = seasonal_step(&of, season, t, h, level);
 		else
 			out[h - 1] = level + slope * (age + h);
 	}
 }
 
+void
+nn_baseline_forecast(const NnSeries *series, NnBaselineKind kind, uint32_t season, uint32_t s,
+					 uint32_t origin, uint32_t horizon, uint32_t target, double *out)
+{
+	Target		of = target_of(series, s, target);
+
+	nn_baseline_column(kind, of.value, of.stride, origin - series->first[s] + 1, season, horizon,
+					   out);
+}
+
+/* Rows of series s among the first n. */
+static uint32_t
+scale_rows(const NnSeries *series, uint32_t s, uint32_t n)
+{
+	uint32_t	rows = series->first[s + 1] - series->first[s];
+
+	return n < rows ? n : rows;
+}
+
+/* |y[t] - y[t - lag]|, NaN when either is unknown. */
+static double
+target_change(const Target *target, uint32_t t, uint32_t lag)
+{
+	return fabs(target_value(target, t) - target_value(target, t - lag));
+}
+
 double
 nn_mase_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season, uint32_t target)
 {
-	Target		of = {.series = series,.s = s,.column = target};
-	uint32_t	rows = series->first[s + 1] - series->first[s],
+	Target		of = target_of(series, s, target);
+	uint32_t	rows = scale_rows(series, s, n),
 				lag = season > 0 ? season : 1;
 	double		mean = NAN,
 				count = 0.0;
 
-	for (uint64_t t = lag; t < n && t < rows; t++)
+	for (uint64_t t = lag; t < rows; t++)
 	{
-		double		change = fabs(target_value(&of, (uint32_t) t) -
-								  target_value(&of, (uint32_t) (t - lag)));
+		double		change = target_change(&of, (uint32_t) t, lag);
 
 		if (isnan(change))
 			continue;
@@ -135,6 +168,38 @@ nn_mase_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season, u
 		mean = (count == 1.0) ? change : mean + (change / count - mean / count);
 	}
 	return mean;
+}
+
+double
+nn_rmsse_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season, uint32_t target)
+{
+	Target		of = target_of(series, s, target);
+	uint32_t	rows = scale_rows(series, s, n),
+				lag = season > 0 ? season : 1;
+	double		largest = NAN,
+				squares = 0.0,	/* of changes divided by the largest so far */
+				count = 0.0;
+
+	for (uint64_t t = lag; t < rows; t++)
+	{
+		double		change = target_change(&of, (uint32_t) t, lag),
+					part;
+
+		if (isnan(change))
+			continue;
+		if (isinf(change))
+			return change;
+		count += 1.0;
+		if (!(change <= largest))
+		{
+			part = count > 1.0 ? largest / change : 0.0;
+			squares *= part * part;
+			largest = change;
+		}
+		part = largest > 0.0 ? change / largest : 0.0;
+		squares += part * part;
+	}
+	return count > 0.0 ? largest * sqrt(squares / count) : NAN;
 }
 
 const char *

@@ -1,6 +1,6 @@
 /*
  * nn_baseline.h
- *		Forecasts that need no training, and the scale of MASE.
+ *		Forecasts that need no training, and the scales of MASE and RMSSE.
  *
  * What a model has to beat.  All work on the values as they came, in original
  * units, and use only rows up to the origin (Hyndman and Athanasopoulos 2021,
@@ -33,12 +33,29 @@ extern void nn_baseline_forecast(const NnSeries *series, NnBaselineKind kind, ui
 								 uint32_t target, double *out);
 
 /*
+ * The same for a plain column: row t is value[t * stride], t below n, NaN: unknown;
+ * the forecasts follow row n - 1.  All NaN when n is 0 or no value is known.
+ */
+extern void nn_baseline_column(NnBaselineKind kind, const double *value, size_t stride,
+							   uint32_t n, uint32_t season, uint32_t horizon, double *out);
+
+/*
  * Denominator of MASE (Hyndman and Koehler 2006): mean of |y[t] - y[t - season]|
  * over the first n rows of series s where both are known; season 0 means 1.  NaN
  * without such a pair; 0 when the target repeats exactly.
  */
 extern double nn_mase_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season,
 							uint32_t target);
+
+/*
+ * Denominator of RMSSE (Makridakis, Spiliotis and Assimakopoulos 2022, the M5
+ * competition): root of the mean of (y[t] - y[t - season])^2 over the same pairs, so
+ * that RMSSE is the RMSE of a forecast divided by it.  M5 takes season 1 and leaves
+ * out the rows before the first value that is not 0; here unknown rows are left out.
+ * NaN without a pair; 0 when the target repeats exactly.
+ */
+extern double nn_rmsse_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season,
+							 uint32_t target);
 
 /* "naive", "seasonal_naive", "mean", "drift". */
 extern const char *nn_baseline_name(NnBaselineKind kind);

@@ -296,10 +296,11 @@ statics_prepare(const NnEnv *env, NnData *data)
 				scaled = 0.0;
 			if (!(fabs(scaled) <= (double) NN_REAL_MAX))
 				nn_fail(env, NN_BAD_DATA,
-						nn_format(env, isnan(value) ?
-								  "static covariate %u of series \"%s\" is missing" :
-								  "static covariate %u of series \"%s\" is out of range after "
-								  "scaling", k + 1, series->name[s]),
+						nn_format(env, "static covariate %s of series \"%s\" is %s",
+								  series->static_column == NULL ? nn_format(env, "%u", k + 1) :
+								  nn_format(env, "\"%s\"", series->static_column[k]),
+								  series->name[s],
+								  isnan(value) ? "missing" : "out of range after scaling"),
 						"Correct the value, or leave the column out.");
 			data->statics[at] = (nn_real) scaled;
 		}
@@ -411,6 +412,50 @@ nn_data_gap(const NnData *data, uint32_t s, uint32_t row, uint32_t c)
 	return data->gap[low];
 }
 
+/* Rows of a season, 1 where there is none. */
+static uint32_t
+season_rows(const NnSpec *spec)
+{
+	return spec->season > 1 ? spec->season : 1;
+}
+
+uint32_t
+nn_rows_needed(const NnSpec *spec)
+{
+	uint32_t	rows = spec->context;
+
+	if (spec->pad && season_rows(spec) < rows)
+		rows = season_rows(spec);
+	return rows + spec->difference;
+}
+
+uint32_t
+nn_rows_least(const NnSpec *spec)
+{
+	return (spec->pad ? 1 : spec->context) + spec->difference;
+}
+
+uint32_t
+nn_window_pad(const NnSpec *spec, const NnSeries *series, const NnWindow *window)
+{
+	uint32_t	own = window->origin + 1 - series->first[window->series];
+
+	if (!spec->pad || own >= spec->context + spec->difference)
+		return 0;
+	own = own > spec->difference ? own - spec->difference : 1;
+	return spec->context - own;
+}
+
+uint32_t
+nn_pad_source(const NnSpec *spec, uint32_t pad, uint32_t t)
+{
+	uint32_t	season = season_rows(spec),
+				own = spec->context - pad,
+				row = (season - (pad - t) % season) % season;
+
+	return pad + (row < own ? row : own - 1);
+}
+
 /* Whether any target of the row is known. */
 static bool
 target_known(const NnData *data, size_t row)
@@ -436,12 +481,17 @@ series_windows(const NnEnv *env, const NnData *data, uint32_t s, uint32_t target
 	uint32_t	first = data->series->first[s],
 				rows = data->series->first[s + 1] - first,
 				horizon = data->spec->horizon,
-				context = data->spec->context;
-	uint64_t	next = target_from > context ? target_from : context,	/* origin + 1 */
+				needed = data->spec->context;
+	uint64_t	next,			/* origin + 1 */
 				limit = rows;	/* of origin + 1 */
-	uint64_t	seen = next;	/* rows before this one were looked at */
+	uint64_t	seen;			/* rows before this one were looked at */
 	uint64_t	last_known = 0; /* row + 1 */
 	size_t		n = 0;
+
+	/* Without padding a context may hold rows that have nothing to be differenced against. */
+	if (data->spec->pad)
+		needed = nn_rows_needed(data->spec);
+	next = seen = target_from > needed ? target_from : needed;
 
 	if (need_target && target_to > rows)
 		target_to = rows;

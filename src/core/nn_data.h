@@ -12,6 +12,12 @@
  * No value ever comes from a row after a window's origin: where the last rows
  * before an origin are unknown, gathering fills them from earlier rows only,
  * also when "linear" filled the same rows from both sides for later windows.
+ *
+ * Under "pad" a window may begin before its series.  The rows that are missing then
+ * repeat the season at the beginning of its own rows, all channels alike: own row i
+ * mod season stands i rows after it began, counted backwards too.  Without a season
+ * that is its first row; of a series that has not seen a season yet, the newest row
+ * stands for what is not known of it.  Own rows begin where differences do.
  */
 #ifndef NN_DATA_H
 #define NN_DATA_H
@@ -33,7 +39,22 @@ typedef struct NnSeries
 	const char *(*row_name) (void *host, uint32_t row);
 	void	   *row_name_host;
 	const char *const *column;	/* [C] column names, for messages */
+	const char *const *static_column;	/* [Cs] the same of statics; NULL: their numbers */
 } NnSeries;
+
+/*
+ * What a static covariate of the rows can be: a number (n 0, one channel of
+ * NnSeries.statics), or one of n words (as many channels, 1 for the word and 0 for
+ * the others; all 0 where it is none of them).
+ */
+typedef struct NnCategories
+{
+	uint32_t	n;
+	char	  **word;			/* [n] ascending by memcmp */
+} NnCategories;
+
+/* Words of one static covariate at the most. */
+#define NN_MAX_CATEGORIES 256
 
 typedef struct NnPrep
 {
@@ -51,6 +72,8 @@ typedef struct NnData
 	const NnPrep *prep;
 	const NnSeries *series;
 	const uint32_t *group;		/* [nseries] group of each series in prep */
+	/* [nseries] number among the trained series, UINT32_MAX: unseen; NULL: as they come */
+	const uint32_t *identity;
 	uint32_t	C;				/* channels of x: nn_spec_channels(spec) */
 	nn_real    *x;				/* [rows][C] filled and scaled */
 	nn_real    *y;				/* [rows][ntargets] scaled targets of the loss, NaN: unknown */
@@ -75,6 +98,12 @@ typedef struct NnWindow
 	uint32_t	series;
 	uint32_t	origin;			/* row number within all rows */
 } NnWindow;
+
+/*
+ * Future covariates that "calendar" and "holidays" make: the last of spec->nfuture.
+ * They lie between -1 and 1 and are never treated, scaled or taken logarithms of.
+ */
+extern uint32_t nn_future_made(const NnSpec *spec);
 
 /*
  * Learns the preparation from the first train_rows[s] rows of each series.
@@ -118,10 +147,26 @@ extern NnData *nn_data_prepare(const NnEnv *env, const NnSpec *spec, const NnPre
 							   const NnSeries *series, const uint32_t *group);
 
 /*
- * Windows whose context lies within their series and whose horizon rows begin at
- * or after target_from[s] and end before target_to[s] (row numbers within the
- * series), every stride-th, in order of series and time.  Only windows with at
- * least one known target count when need_target.  Returns their number.
+ * Rows of its series that a window to train or judge on needs up to its origin: the
+ * context; under "pad" one season of it; and "difference" rows more.
+ */
+extern uint32_t nn_rows_needed(const NnSpec *spec);
+
+/* Rows up to its origin without which there is no forecast: fewer only under "pad". */
+extern uint32_t nn_rows_least(const NnSpec *spec);
+
+/* Rows at the beginning of the window's context that are filled by padding. */
+extern uint32_t nn_window_pad(const NnSpec *spec, const NnSeries *series, const NnWindow *window);
+
+/* Row of the context that its row t repeats, when its first pad rows are padding; t < pad. */
+extern uint32_t nn_pad_source(const NnSpec *spec, uint32_t pad, uint32_t t);
+
+/*
+ * Windows whose context lies within their series (under "pad": nn_rows_needed rows
+ * up to the origin do) and whose horizon rows begin at or after target_from[s] and
+ * end before target_to[s] (row numbers within the series), every stride-th, in order
+ * of series and time.  Only windows with at least one known target count when
+ * need_target.  Returns their number.
  *
  * The horizon may reach beyond the series' end (then target_to does) unless
  * need_target: such windows forecast, there is nothing to compare them with.
@@ -135,6 +180,7 @@ extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
  * Copies n windows (n <= L) into lanes; lanes n..L-1 are zeros.
  * past [context][C][L], future [horizon][nfuture][L], statics [nstatic][L],
  * target [horizon][ntargets][L] (NaN: unknown; NaN in padding).  Any may be NULL.
+ * Rows of past before the own rows of a window are padding, see above.
  * Future covariates that are unknown at a needed row are the caller's to reject
  * before (nn_future_missing); beyond the series' end they are zeros, targets NaN.
  * Cost: one load and one store per element.
@@ -142,6 +188,10 @@ extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
 extern void nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n,
 							 uint32_t L, nn_real *past, nn_real *future, nn_real *statics,
 							 nn_real *target);
+
+/* Which of the trained series each lane shows, as NnState.identity [L] wants it. */
+extern void nn_window_identity(const NnData *data, const NnWindow *windows, uint32_t n,
+							   uint32_t L, uint32_t *identity);
 
 /*
  * First row within origin + 1 .. origin + horizon whose future covariates are

@@ -2,7 +2,8 @@
  * nn_dense.c
  *		The dense layer: y = W x + b at every step and site.
  *
- * Tensors weight [O][I] and bias [O], as in PyTorch's Linear.  Saves nothing:
+ * Tensors weight [O][I] and bias [O], as in PyTorch's Linear; both begin as zeros with
+ * "kernel_initializer": "zeros", for an output that first lets others forecast.  Saves nothing:
  * its input is still there when backward runs.
  */
 #include "core/nn_op.h"
@@ -13,8 +14,10 @@ nn_dense_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	uint32_t	tensor;
 
 	layer->out = (NnShape) {layer->in.T, layer->in.S, spec->units};
-	tensor = nn_planner_tensor(planner, layer, "weight", NN_INIT_GLOROT, 1, spec->units,
-							   layer->in.C);
+	tensor = nn_planner_tensor(planner, layer, "weight",
+							   spec->initializer == NN_INITIALIZER_ZEROS ? NN_INIT_ZEROS :
+							   NN_INIT_GLOROT, 1, spec->units, layer->in.C);
+	planner->plan->tensor[tensor].decay = true; /* however it begins */
 	nn_planner_pack(planner, layer, tensor, true);
 	nn_planner_tensor(planner, layer, "bias", NN_INIT_ZEROS, 1, spec->units, 0);
 }

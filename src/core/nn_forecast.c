@@ -18,7 +18,8 @@ typedef struct Tile
 	uint32_t	count, L;		/* L is 1 for the window of a solo */
 	bool		solo;
 	uint32_t	horizon;		/* steps wanted in all */
-	double		level;			/* 0: no interval */
+	const double *level;		/* [nlevels] probabilities of the intervals wanted */
+	uint32_t	nlevels;
 } Tile;
 
 void
@@ -50,7 +51,8 @@ forecaster_memory(const NnEnv *env, const NnPlan *plan, const NnPlan *next, bool
 
 NnForecaster *
 nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels,
-					 nn_real *params, uint32_t windows, uint32_t max_horizon)
+					 nn_real *params, uint32_t windows, uint32_t max_horizon,
+					 uint32_t max_levels)
 {
 	NnForecaster *forecaster = NN_NEW(env, NnForecaster);
 	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows)),
@@ -58,7 +60,8 @@ nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kern
 		nn_plan_continue(env, spec, kernels, plan) : NULL;
 	bool		solo = windows <= NN_SOLO_WINDOWS && nn_solo_supports(plan);
 	size_t		values = nn_size_mul(env, max_horizon, spec->ntargets),
-				blocks = nn_size_mul(env, values, 3 * (size_t) plan->lanes),
+				blocks = nn_size_mul(env, values,
+									 (1 + 2 * (size_t) max_levels) * plan->lanes),
 				bytes = forecaster_memory(env, plan, next, solo, blocks);
 
 	if (bytes > env->max_memory)
@@ -66,10 +69,12 @@ nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kern
 				nn_format(env, "forecasting needs %.1f MB of memory, above the limit of %.1f MB",
 						  bytes / 1048576.0, env->max_memory / 1048576.0),
 				"Raise \"lstm.max_memory\".");
+	forecaster->bytes = bytes;
 	forecaster->env = env;
 	forecaster->spec = spec;
 	forecaster->plan = plan;
 	forecaster->max_horizon = max_horizon;
+	forecaster->max_levels = max_levels;
 	forecaster->state = nn_state_create(env, plan, kernels, params, false);
 	forecaster->blocks = NN_NEW_ARRAY(env, double, blocks);
 	nn_state_pack(forecaster->state);
@@ -111,7 +116,7 @@ block_forward(const Tile *tile, uint32_t first)
 		nn_state_forward(goes_on(tile, first) ? f->next : f->state);
 }
 
-/* Place of lane l's values in blocks: part 0 raw, 1 low, 2 high. */
+/* Place of lane l's values in blocks: part 0 raw, 1 + 2 i low and 2 + 2 i high of level i. */
 static double *
 block_of(const Tile *tile, uint32_t part, uint32_t l)
 {
@@ -122,10 +127,33 @@ block_of(const Tile *tile, uint32_t part, uint32_t l)
 }
 
 /*
- * Reads the outputs of one block of steps, from step first on.  Beyond the first
- * block the width of the step fed back is added to the widths as an independent
- * error: the block itself was forecast as if its past were known.
+ * Bounds of level i of lane l's value at (step * G + target) from its raw outputs, in
+ * the block at step first.  Beyond the first block the width of the step fed back is
+ * added to the widths as an independent error: the block itself was forecast as if
+ * its past were known.
  */
+static void
+interval_read(const Tile *tile, uint32_t l, uint32_t i, const double *raw, size_t at,
+			  uint32_t first)
+{
+	const NnSpec *spec = tile->forecaster->spec;
+	double	   *point = block_of(tile, 0, l),
+			   *low = block_of(tile, 1 + 2 * i, l),
+			   *high = block_of(tile, 2 + 2 * i, l),
+				level = tile->level[i];
+
+	low[at] = nn_loss_quantile(spec, raw, (1 - level) / 2);
+	high[at] = nn_loss_quantile(spec, raw, (1 + level) / 2);
+	if (first > 0)
+	{
+		size_t		fed = (size_t) (first - 1) * spec->ntargets + at % spec->ntargets;
+
+		low[at] = point[at] - hypot(point[at] - low[at], point[fed] - low[fed]);
+		high[at] = point[at] + hypot(high[at] - point[at], high[fed] - point[fed]);
+	}
+}
+
+/* Reads the outputs of one block of steps, from step first on. */
 static void
 block_read(const Tile *tile, uint32_t first)
 {
@@ -141,24 +169,12 @@ block_read(const Tile *tile, uint32_t first)
 		{
 			double		raw[NN_MAX_QUANTILES];
 			size_t		at = (size_t) first * G + v;
-			double	   *point = block_of(tile, 0, l),
-					   *low = block_of(tile, 1, l),
-					   *high = block_of(tile, 2, l);
 
 			for (uint32_t p = 0; p < P; p++)
 				raw[p] = (double) out[((size_t) v * P + p) * tile->L + l];
-			point[at] = nn_loss_point(f->spec, raw);
-			if (tile->level <= 0)
-				continue;
-			low[at] = nn_loss_quantile(f->spec, raw, (1 - tile->level) / 2);
-			high[at] = nn_loss_quantile(f->spec, raw, (1 + tile->level) / 2);
-			if (first > 0)
-			{
-				size_t		fed = (size_t) (first - 1) * G + v % G;
-
-				low[at] = point[at] - hypot(point[at] - low[at], point[fed] - low[fed]);
-				high[at] = point[at] + hypot(high[at] - point[at], high[fed] - point[fed]);
-			}
+			block_of(tile, 0, l)[at] = nn_loss_point(f->spec, raw);
+			for (uint32_t i = 0; i < tile->nlevels; i++)
+				interval_read(tile, l, i, raw, at, first);
 		}
 }
 
@@ -219,6 +235,8 @@ tile_forecast(const Tile *tile)
 	uint32_t	step = f->spec->horizon;
 
 	f->state->L = tile->L;
+	if (!tile->solo)
+		nn_window_identity(tile->data, tile->windows, tile->count, tile->L, f->state->identity);
 	if (f->next)
 	{
 		f->next->L = tile->L;
@@ -239,12 +257,32 @@ tile_forecast(const Tile *tile)
 	}
 }
 
+/* The tile's results in original units; base: number of its first window, n: of all. */
+static void
+tile_unscale(const Tile *tile, uint32_t base, uint32_t n, double *point, double *low,
+			 double *high)
+{
+	size_t		values = (size_t) tile->horizon * tile->forecaster->spec->ntargets;
+
+	for (uint32_t l = 0; l < tile->count; l++)
+	{
+		size_t		at = (base + l) * values;
+
+		nn_unscale(tile->data, &tile->windows[l], tile->horizon, block_of(tile, 0, l), point + at);
+		for (uint32_t i = 0; i < tile->nlevels; i++, at += n * values)
+			nn_unscale_interval(tile->data, &tile->windows[l], tile->horizon,
+								block_of(tile, 0, l), block_of(tile, 1 + 2 * i, l),
+								block_of(tile, 2 + 2 * i, l), low + at, high + at);
+	}
+}
+
 void
 nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *windows, uint32_t n,
-			uint32_t horizon, double level, double *point, double *low, double *high)
+			uint32_t horizon, const double *level, uint32_t nlevels, double *point, double *low,
+			double *high)
 {
 	size_t		values = (size_t) horizon * forecaster->spec->ntargets;
-	bool		interval = low != NULL && nn_loss_has_interval(forecaster->spec);
+	bool		interval = nn_loss_has_interval(forecaster->spec);
 	bool		solo = n <= NN_SOLO_WINDOWS && forecaster->solo != NULL;
 	uint32_t	width = solo ? 1 : forecaster->plan->lanes;
 
@@ -253,21 +291,11 @@ nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *window
 		uint32_t	count = n - first < width ? n - first : width;
 		Tile		tile = {forecaster, data, windows + first, count,
 			solo ? 1 : (count + NN_LANES - 1) / NN_LANES * NN_LANES, solo, horizon,
-		interval ? level : 0};
+			level, interval ? nlevels : 0};
 
 		tile_forecast(&tile);
-		for (uint32_t l = 0; l < count; l++)
-		{
-			size_t		at = (first + l) * values;
-
-			nn_unscale(data, &windows[first + l], horizon, block_of(&tile, 0, l), point + at);
-			if (interval)
-				nn_unscale_interval(data, &windows[first + l], horizon, block_of(&tile, 0, l),
-									block_of(&tile, 1, l), block_of(&tile, 2, l), low + at,
-									high + at);
-			else if (low)
-				for (size_t v = 0; v < values; v++)
-					low[at + v] = high[at + v] = NAN;
-		}
+		tile_unscale(&tile, first, n, point, low, high);
 	}
+	for (size_t v = 0; !interval && v < values * n * nlevels; v++)
+		low[v] = high[v] = NAN;
 }

@@ -39,27 +39,32 @@ typedef struct NnForecaster
 	NnState    *state, *next;	/* next goes on from state, or is NULL: then the window slides */
 	NnSolo	   *solo, *solo_next;	/* the same for one window; NULL: lanes do it */
 	uint32_t	max_horizon;
-	double	   *blocks;			/* [3][lanes][max_horizon][ntargets] raw, low, high of a tile */
+	uint32_t	max_levels;
+	size_t		bytes;			/* it has taken */
+	double	   *blocks;			/* [1 + 2 max_levels][lanes][max_horizon][ntargets] of a tile: raw,
+								 * then low and high of each level */
 } NnForecaster;
 
 /*
- * For calls of usually that many windows (more are cut into tiles of lanes) and
- * horizons of at most max_horizon steps.  Fails with NN_NO_MEMORY against env->max_memory.
+ * For calls of usually that many windows (more are cut into tiles of lanes), horizons
+ * of at most max_horizon steps and intervals of at most max_levels probabilities.
+ * Fails with NN_NO_MEMORY against env->max_memory.
  */
 extern NnForecaster *nn_forecaster_create(const NnEnv *env, const NnSpec *spec,
 										  const NnKernels *kernels, nn_real *params,
-										  uint32_t windows, uint32_t max_horizon);
+										  uint32_t windows, uint32_t max_horizon,
+										  uint32_t max_levels);
 
 /*
- * Forecasts n windows.  point, low and high are [n][horizon][ntargets] in
- * original units; low and high may be NULL, and get NaN where the loss gives no
- * interval.  level: probability between low and high.  The caller has made sure
+ * Forecasts n windows.  point [n][horizon][ntargets] in original units; low and high
+ * [nlevels][n][horizon][ntargets], NULL with nlevels 0, NaN where the loss gives no
+ * interval.  level [nlevels]: probabilities between low and high.  The caller has made sure
  * that known-future covariates are there (nn_future_missing) and that horizon
  * does not need past covariates of the future (nn_forecast_check).
  */
 extern void nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *windows,
-						uint32_t n, uint32_t horizon, double level, double *point, double *low,
-						double *high);
+						uint32_t n, uint32_t horizon, const double *level, uint32_t nlevels,
+						double *point, double *low, double *high);
 
 /* Fails with NN_BAD_VALUE where horizon is longer than trained and covariates forbid it. */
 extern void nn_forecast_check(const NnEnv *env, const NnSpec *spec, uint32_t horizon);

@@ -4,7 +4,7 @@
  *
  * Follows Keras: Glorot uniform for input weights (Glorot and Bengio 2010),
  * orthogonal recurrent weights (Saxe, McClelland and Ganguli 2014), a forget
- * bias of 1 (Jozefowicz, Zaremba and Sutskever 2015).  Each gate block of a
+ * bias of 1 (Jozefowicz, Zaremba and Sutskever 2015), small uniform embeddings.  Each gate block of a
  * stacked matrix is drawn as a matrix of its own.  Orthogonal blocks cost
  * 4 * H^3 operations and H^2 doubles.
  */
@@ -111,6 +111,20 @@ orthogonal_fill(const NnEnv *env, const NnTensor *tensor, uint32_t number, uint6
 	}
 }
 
+/* Learned vectors: standard normal, or uniform +- 0.05. */
+static void
+vectors_fill(const NnEnv *env, const NnTensor *tensor, uint32_t number, uint64_t seed, nn_real *w)
+{
+	for (size_t i = 0; i < tensor->span.count; i++)
+	{
+		if ((i & POLL_MASK) == 0)
+			env->poll(env->host);
+		w[i] = (nn_real) (tensor->init == NN_INIT_NORMAL ?
+						  nn_rng_normal(seed, NN_STREAM_INIT + number, 0, i) :
+						  0.1 * (double) nn_rng_unit(seed, NN_STREAM_INIT + number, 0, i) - 0.05);
+	}
+}
+
 static void
 forget_fill(const NnTensor *tensor, nn_real *w)
 {
@@ -149,6 +163,10 @@ nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *par
 		{
 			case NN_INIT_ZEROS:
 				break;
+			case NN_INIT_ONES:
+				for (size_t k = 0; k < tensor->span.count; k++)
+					w[k] = 1;
+				break;
 			case NN_INIT_GLOROT:
 				glorot_fill(env, tensor, i, seed, w);
 				break;
@@ -157,6 +175,10 @@ nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *par
 				break;
 			case NN_INIT_FORGET:
 				forget_fill(tensor, w);
+				break;
+			case NN_INIT_NORMAL:
+			case NN_INIT_UNIFORM:
+				vectors_fill(env, tensor, i, seed, w);
 				break;
 		}
 	}

@@ -92,6 +92,25 @@ typedef struct NnKernels
 	void		(*lane_sum) (nn_real *db, const nn_real *dz, ptrdiff_t dz_stride,
 							 uint32_t T, uint32_t M, uint32_t L);
 
+	/*
+	 * For attention, where every lane has weights of its own; d = 0, 1, 2, ... in
+	 * every lane.
+	 *   lane_dot:  out[L] = sum_d x[D][L] * w[D][L]
+	 *   lane_axpy: y[D][L] += a[L] * x[D][L]
+	 */
+	void		(*lane_dot) (nn_real *out, const nn_real *x, const nn_real *w, uint32_t D,
+							 uint32_t L);
+	void		(*lane_axpy) (nn_real *y, const nn_real *a, const nn_real *x, uint32_t D,
+							  uint32_t L);
+
+	/*
+	 * Over T rows, T > 0, in place: y[T][L] = softmax(scale * y), scale > 0, and its
+	 * answer dy[T][L] = scale * y * (dy - sum_t y dy), given y = softmax(scale * x).
+	 */
+	void		(*lane_softmax) (nn_real *y, nn_real scale, uint32_t T, uint32_t L);
+	void		(*lane_softmax_grad) (nn_real *dy, const nn_real *y, nn_real scale, uint32_t T,
+									  uint32_t L);
+
 	/* y[n] = act(x[n]); n is a multiple of NN_LANES; y may be x. */
 	void		(*activate) (NnActivation kind, nn_real *y, const nn_real *x, size_t n);
 

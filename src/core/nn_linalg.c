@@ -19,6 +19,9 @@
 /* Columns shorter than this part of the longest depend on the others. */
 #define RANK_TOLERANCE 1e-10
 
+/* Sums of squares below this part of the values' own are rounding. */
+#define ROUNDING_SQUARED 1e-26
+
 /* Rows of a block per column of the matrix, and at least. */
 #define BLOCK_PER_COLUMN 4
 #define SMALLEST_BLOCK 64
@@ -254,6 +257,92 @@ nn_ar_fit(const NnEnv *env, const double *y, size_t n, uint32_t p, double *coef)
 	for (uint32_t k = 1; k <= p; k++)
 		sum += coef[k];
 	coef[0] = coef[0] * scale + mean * (1.0 - sum);
+}
+
+/* AICc of an autoregression of that order with that sum of squares over nequations rows. */
+static double
+order_criterion(double squares, double nequations, double order)
+{
+	double		k = order + 2.0;	/* intercept and variance */
+
+	if (nequations - k - 1.0 <= 0.0)
+		return INFINITY;
+	return nequations * log(squares / nequations) + 2.0 * k +
+		2.0 * k * (k + 1.0) / (nequations - k - 1.0);
+}
+
+/* Sum of squares that the first columns of the triangle leave of its last. */
+static double
+triangle_residual(const Matrix *m, size_t nrows, size_t columns)
+{
+	const double *b = matrix_column(m, m->columns - 1);
+	double		squares = 0.0;
+
+	for (size_t i = columns; i < nrows; i++)
+		squares += b[i] * b[i];
+	return squares;
+}
+
+/*
+ * The order of least AICc, from the triangle of nrows rows.  Sums of squares that are
+ * rounding beside the values' own count as equal, so an exact recursion keeps its order.
+ */
+static uint32_t
+order_choose(const Matrix *m, size_t nrows, double nequations, double *criterion)
+{
+	double		least = fmax(triangle_residual(m, nrows, 0), nequations) * ROUNDING_SQUARED;
+	uint32_t	best = 0;
+
+	*criterion = INFINITY;
+	for (uint32_t order = 0; (size_t) order + 2 <= m->columns; order++)
+	{
+		double		squares = fmax(triangle_residual(m, nrows, (size_t) order + 1), least);
+		double		value = order_criterion(squares, nequations, order);
+
+		if (value < *criterion)
+		{
+			*criterion = value;
+			best = order;
+		}
+	}
+	return best;
+}
+
+uint32_t
+nn_ar_select(const NnEnv *env, const double *y, const double *filled, size_t n, size_t from,
+			 const uint32_t *lag, uint32_t nlags, double *work, double *coef, double *criterion)
+{
+	Matrix		m = {.columns = (size_t) nlags + 2,.values = work};
+	size_t		nrows = 0,
+				nequations = 0;
+	uint32_t	order;
+
+	m.rows = NN_AR_WORK(nlags) / m.columns;
+	for (size_t t = from; t < n; t++)
+	{
+		if (isnan(y[t]))
+			continue;
+		if (nrows == m.rows)
+			nrows = matrix_triangulate(env, &m, nrows);
+		matrix_column(&m, 0)[nrows] = 1.0;
+		for (uint32_t k = 1; k <= nlags; k++)
+			matrix_column(&m, k)[nrows] = filled[t - lag[k - 1]];
+		matrix_column(&m, (size_t) nlags + 1)[nrows] = y[t];
+		nrows++;
+		nequations++;
+	}
+	nrows = matrix_triangulate(env, &m, nrows);
+	memset(coef, 0, ((size_t) nlags + 1) * sizeof(double));
+	order = order_choose(&m, nrows, (double) nequations, criterion);
+	if (isinf(*criterion))
+		return 0;
+
+	/* The triangle of the first columns is a least-squares problem of its own. */
+	memmove(matrix_column(&m, (size_t) order + 1), matrix_column(&m, (size_t) nlags + 1),
+			nrows * sizeof(double));
+	m.columns = (size_t) order + 2;
+	matrix_solve(env, &m, nrows < (size_t) order + 1 ? nrows : (size_t) order + 1, coef);
+	return order;
 }
 
 bool

@@ -26,6 +26,26 @@
  */
 extern void nn_ar_fit(const NnEnv *env, const double *y, size_t n, uint32_t p, double *coef);
 
+/* Doubles of work that nn_ar_select needs for nlags lags. */
+#define NN_AR_WORK(nlags) \
+	(((size_t) (nlags) + 2) * (5 * ((size_t) (nlags) + 2) + 64))
+
+/*
+ * Chooses how many of the lags lag[nlags] an autoregression takes, the first of them
+ * first, and fits it by least squares: y[t] = coef[0] + sum_k coef[k] * filled[t -
+ * lag[k - 1]], k = 1 .. order, over the rows t = from .. n - 1 whose y is known (NaN:
+ * missing).  filled[n] is y without gaps; both of order 1; no lag is above from.
+ * Returns the order; coef is [nlags + 1], the rest of it 0.
+ *
+ * The order has the least AICc (Hurvich and Tsai 1989), put into *criterion to compare
+ * lists of lags over the same rows; infinite when no order has enough rows, coef then
+ * being all 0.  One factorisation serves all orders: what the later columns explain of
+ * the last is in its triangle.  2 n nlags^2 operations; work is [NN_AR_WORK(nlags)].
+ */
+extern uint32_t nn_ar_select(const NnEnv *env, const double *y, const double *filled, size_t n,
+							 size_t from, const uint32_t *lag, uint32_t nlags, double *work,
+							 double *coef, double *criterion);
+
 /*
  * out[horizon]: the values that follow history[nhistory], each forecast serving
  * as a lag of the later ones.  False when one of the last p values is missing

@@ -11,6 +11,9 @@
 
 #include <math.h>
 
+#include "core/nn_loss.h"
+#include "core/nn_member.h"
+
 const char *const nn_time_kind_words[] = {"timestamptz", "timestamp", "date", "integer", NULL};
 
 /* Arrays of NnPrep by name of their tensor, ascending. */
@@ -58,6 +61,61 @@ part_of_params(NnModelPart *part, const NnTensor *tensor)
 	part->count = tensor->span.count;
 }
 
+/* Adds the arrays of members and intervals, by name. */
+static uint32_t
+parts_of_joint(const NnEnv *env, const NnModel *model, NnModelPart *part, uint32_t n)
+{
+	const NnSpec *spec = &model->spec;
+	uint32_t	members = nn_member_count(spec);
+
+	if (model->interval.steps > 0)
+	{
+		part[n] = (NnModelPart) {NN_PART_JOINT, {.name = "interval.width",.dtype = NN_DTYPE_F64},
+			0, offsetof(NnModel, interval.width)};
+		part_shape(env, &part[n], model->interval.steps, spec->ntargets);
+		part[n].tensor.ndim = 3;
+		part[n].tensor.dim[2] = NN_INTERVAL_POINTS;
+		part[n].count = nn_size_mul(env, part[n].count, NN_INTERVAL_POINTS);
+		n++;
+	}
+	for (uint32_t m = 1; m < members; m++)
+	{
+		NnClassicKind kind = (NnClassicKind) nn_member_kind(spec, m);
+
+		if (nn_classic_parameters(kind) == 0)
+			continue;
+		part[n] = (NnModelPart) {NN_PART_JOINT,
+			{.name = nn_format(env, "joint.%s", nn_classic_name(kind)),.dtype = NN_DTYPE_F64},
+			0, offsetof(NnModel, classic) + (size_t) kind * sizeof(double *)};
+		part_shape(env, &part[n], model->nseries, spec->ntargets);
+		part[n].tensor.ndim = 3;
+		part[n].tensor.dim[2] = nn_classic_parameters(kind);
+		part[n].count = nn_size_mul(env, part[n].count, nn_classic_parameters(kind));
+		n++;
+	}
+	if (members > 1)
+	{
+		part[n] = (NnModelPart) {NN_PART_JOINT, {.name = "joint.weights",.dtype = NN_DTYPE_F64},
+			0, offsetof(NnModel, weight)};
+		part_shape(env, &part[n++], members, 0);
+	}
+	return n;
+}
+
+/* The tensors of the i-th network (from 0); those of the second begin with "ensemble/2/". */
+static void
+parts_of_network(const NnEnv *env, const NnPlan *plan, uint32_t i, NnModelPart *part)
+{
+	for (uint32_t t = 0; t < plan->ntensors; t++)
+	{
+		part_of_params(&part[t], &plan->tensor[t]);
+		if (i == 0)
+			continue;
+		part[t].tensor.name = nn_format(env, "ensemble/%u/%s", i + 1, plan->tensor[t].name);
+		part[t].offset += i * plan->nparams;
+	}
+}
+
 /* Insertion sort by name: at most NN_MAX_TENSORS. */
 static void
 parts_sort(NnModelPart *part, uint32_t n)
@@ -77,8 +135,10 @@ NnModelPart *
 nn_model_parts(const NnEnv *env, const NnModel *model, const NnPlan *plan, uint32_t *nparts)
 {
 	const NnPrep *prep = model->prep;
-	NnModelPart *part = NN_NEW_ARRAY(env, NnModelPart, 1 + NPREP_ARRAYS + plan->ntensors);
-	uint32_t	n = 0;
+	uint32_t	networks = model->spec.ensemble_size;
+	NnModelPart *part = NN_NEW_ARRAY(env, NnModelPart, 3 + NN_CLASSIC_KINDS + NPREP_ARRAYS +
+									 (size_t) networks * plan->ntensors);
+	uint32_t	n = parts_of_joint(env, model, part, 0);
 
 	part[n] = (NnModelPart) {NN_PART_LOG, {.name = "log.epochs", .dtype = NN_DTYPE_F64}, 0, 0};
 	part_shape(env, &part[n++], model->report.nepochs, NN_EPOCH_COLUMNS);
@@ -95,17 +155,21 @@ nn_model_parts(const NnEnv *env, const NnModel *model, const NnPlan *plan, uint3
 		else
 			part_shape(env, &part[n++], prep->ngroups, prep->C);
 	}
-	for (uint32_t i = 0; i < plan->ntensors; i++)
-		part_of_params(&part[n + i], &plan->tensor[i]);
-	parts_sort(part + n, plan->ntensors);
-	*nparts = n + plan->ntensors;
+	for (uint32_t i = 0; i < networks; i++, n += plan->ntensors)
+	{
+		parts_of_network(env, plan, i, part + n);
+		parts_sort(part + n, plan->ntensors);
+	}
+	*nparts = n;
 	return part;
 }
 
 double **
-nn_part_prep(const NnModel *model, const NnModelPart *part)
+nn_part_array(const NnModel *model, const NnModelPart *part)
 {
-	return (double **) (void *) ((char *) model->prep + part->offset);
+	const void *base = part->kind == NN_PART_PREP ? (const void *) model->prep : model;
+
+	return (double **) (void *) ((char *) (uintptr_t) base + part->offset);
 }
 
 /* ------------------------------------------------------------------------
@@ -131,6 +195,28 @@ series_check(const NnEnv *env, const NnModel *model)
 	}
 }
 
+/* Words ascend, and channels are as many as numbers and words. */
+static void
+categories_check(const NnEnv *env, const NnModel *model)
+{
+	uint64_t	channels = 0;
+
+	for (uint32_t k = 0; k < model->nstatic_columns; k++)
+	{
+		const NnCategories *categories = model->categories ? &model->categories[k] : NULL;
+		uint32_t	n = categories ? categories->n : 0;
+
+		for (uint32_t i = 1; i < n; i++)
+			if (!NN_CHECK(48, strcmp(categories->word[i - 1], categories->word[i]) < 0))
+				model_fail(env, "invalid model: category \"%.64s\" is out of order or there twice",
+						   categories->word[i]);
+		channels += n > 0 ? n : 1;
+	}
+	if (!NN_CHECK(49, channels == model->spec.nstatic))
+		model_fail(env, "invalid model: static covariates have %llu channels, where the settings say %u",
+				   (unsigned long long) channels, model->spec.nstatic);
+}
+
 void
 nn_model_check_sizes(const NnEnv *env, const NnModel *model)
 {
@@ -141,6 +227,19 @@ nn_model_check_sizes(const NnEnv *env, const NnModel *model)
 	uint32_t	ngroups = spec->scale_by_series ? model->nseries : 1;
 
 	series_check(env, model);
+	categories_check(env, model);
+	if (!NN_CHECK(87, nn_future_made(spec) <= spec->nfuture))
+		model_fail(env, "invalid model: %u future covariates, where calendar and holidays make %u",
+				   spec->nfuture, nn_future_made(spec));
+	if (!NN_CHECK(86, nn_future_made(spec) == 0 || model->time_kind != NN_TIME_INTEGER))
+		model_fail(env, "invalid model: calendar or holidays of integers");
+	if (!NN_CHECK(84, spec->members & NN_MEMBER_NETWORK))
+		model_fail(env, "invalid model: its network is not among its members");
+	if (!NN_CHECK(85, model->interval.steps == 0 || model->interval.steps == spec->forecast_horizon))
+		model_fail(env, "invalid model: intervals of %u steps, where the settings say %u",
+				   model->interval.steps, spec->forecast_horizon);
+	if (!NN_CHECK(88, model->interval.unit != NN_MEASURE_HEAD || nn_loss_has_interval(spec)))
+		model_fail(env, "invalid model: intervals in units of its loss, which gives none");
 	if (!NN_CHECK(33, prep->ngroups == ngroups))
 		model_fail(env, "invalid model: preparation of %u groups, where the settings say %u",
 				   prep->ngroups, ngroups);
@@ -180,13 +279,12 @@ element_name(const NnEnv *env, const char *array, size_t i)
 }
 
 static void
-params_check(const NnEnv *env, const NnModel *model, const NnPlan *plan)
+params_check(const NnEnv *env, const nn_real *params, const NnPlan *plan)
 {
 	for (uint32_t t = 0; t < plan->ntensors; t++)
 	{
 		const NnTensor *tensor = &plan->tensor[t];
-		size_t		bad = params_first_bad(env, model->params + tensor->span.offset,
-										   tensor->span.count);
+		size_t		bad = params_first_bad(env, params + tensor->span.offset, tensor->span.count);
 
 		if (!NN_CHECK(38, bad == tensor->span.count))
 			model_fail(env, "invalid model: %s is not a finite number",
@@ -248,6 +346,49 @@ log_check(const NnEnv *env, const NnReport *report)
 	}
 }
 
+/* Parameters that a fit can have left, and weights that share a whole. */
+static void
+members_check(const NnEnv *env, const NnModel *model)
+{
+	const NnSpec *spec = &model->spec;
+	uint32_t	members = nn_member_count(spec);
+	double		sum = 0;
+
+	for (uint32_t m = 0; m < members && members > 1; m++)
+	{
+		int			kind = nn_member_kind(spec, m);
+		size_t		size = m > 0 ? nn_classic_parameters((NnClassicKind) kind) : 0,
+					n = (size_t) model->nseries * spec->ntargets;
+
+		if (!NN_CHECK(80, model->weight[m] >= 0 && model->weight[m] <= 1))
+			model_fail(env, "invalid model: %s is %g, not a weight",
+					   element_name(env, "joint.weights", m), model->weight[m]);
+		sum += model->weight[m];
+		for (size_t i = 0; size > 0 && i < n; i++)
+			if (!NN_CHECK(81, nn_classic_valid((NnClassicKind) kind, model->classic[kind] + i * size)))
+				model_fail(env, "invalid model: row %zu of tensor \"joint.%s\" is out of range", i + 1,
+						   nn_classic_name((NnClassicKind) kind));
+	}
+	if (!NN_CHECK(82, members == 1 || fabs(sum - 1) < 1e-6))
+		model_fail(env, "invalid model: the weights of its members add up to %g", sum);
+}
+
+static void
+interval_check(const NnEnv *env, const NnModel *model)
+{
+	const NnInterval *interval = &model->interval;
+	size_t		n = (size_t) interval->steps * model->spec.ntargets * NN_INTERVAL_POINTS;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		before = i % NN_INTERVAL_POINTS > 0 ? interval->width[i - 1] : 0;
+
+		if (!NN_CHECK(83, interval->width[i] >= before && isfinite(interval->width[i])))
+			model_fail(env, "invalid model: %s is %g, not a width above the one before",
+					   element_name(env, "interval.width", i), interval->width[i]);
+	}
+}
+
 void
 nn_model_check_values(const NnEnv *env, const NnModel *model, const NnPlan *plan)
 {
@@ -264,5 +405,8 @@ nn_model_check_values(const NnEnv *env, const NnModel *model, const NnPlan *plan
 		scale_check(env, "prep.static_scale", prep->static_scale, prep->Cs);
 	}
 	log_check(env, &model->report);
-	params_check(env, model, plan);
+	members_check(env, model);
+	interval_check(env, model);
+	for (uint32_t i = 0; i < model->spec.ensemble_size; i++)
+		params_check(env, model->params + i * plan->nparams, plan);
 }

@@ -21,10 +21,15 @@
 #define NN_MODEL_H
 
 #include "core/nn_calendar.h"
+#include "core/nn_classic.h"
 #include "core/nn_data.h"
+#include "core/nn_interval.h"
 #include "core/nn_plan.h"
 
 #define NN_FORMAT_VERSION 1
+
+/* Series left out of training that a report names. */
+#define NN_MAX_SKIPPED 100
 #define NN_MAX_MODEL_BYTES ((size_t) 256 * 1024 * 1024)
 
 /* One line of the training log. */
@@ -42,7 +47,12 @@ typedef struct NnReport
 	double		train_loss, validation_loss;	/* of the best epoch; NaN: none */
 	double		baseline_loss;	/* the same loss of the (seasonal) naive forecast; NaN: none */
 	double		mae, baseline_mae, skill;		/* on the validation rows, original units; NaN */
+	double		member_mae[NN_CLASSIC_KINDS + 1];	/* of each member alone, the networks first; NaN */
+	double		scaled_skill;	/* the same of errors over each series' own scale; not in the file */
 	uint64_t	train_windows, validation_windows, rows;
+	bool		out_of_time;	/* lstm.train_seconds ended training early */
+	uint32_t	nskipped;		/* series left out by "on_error": "skip" */
+	char	  **skipped;		/* the first NN_MAX_SKIPPED of their names, ascending */
 } NnReport;
 
 typedef struct NnModel
@@ -52,15 +62,28 @@ typedef struct NnModel
 	NnFrequency frequency;
 	char	   *zone;			/* time zone at training, "" where none applies */
 	char	   *time_column;	/* "" in models of fit */
-	char	  **target, **past, **future, **statics;	/* column names, by the spec's counts */
+	int64_t		trained_to;		/* time on the grid of the newest row that was trained on */
+	/*
+	 * Names of columns: target [spec.ntargets], past [spec.npast], future
+	 * [spec.nfuture - nn_future_made(spec)], statics [nstatic_columns].
+	 */
+	char	  **target, **past, **future, **statics;
+	uint32_t	nstatic_columns;
+	NnCategories *categories;	/* [nstatic_columns]; NULL: all are numbers.  A channel for each
+								 * number and each word: spec.nstatic */
 	uint32_t	nseries_columns;
 	char	  **series_column;
 	uint32_t	nseries;		/* series of the training data */
 	char	  **series;			/* [nseries] names, in memcmp order */
 	NnPrep	   *prep;
 	NnReport	report;
-	size_t		nparams;
-	nn_real    *params;			/* [nparams] in plan order */
+	size_t		nparams;		/* of one network */
+	nn_real    *params;			/* [spec.ensemble_size][nparams] in plan order */
+
+	/* Simple members beside the networks (spec.members), see nn_predict.h. */
+	double	   *weight;			/* [members] the networks' first; NULL when they are alone */
+	double	   *classic[NN_CLASSIC_KINDS];	/* [nseries][ntargets][nn_classic_parameters], or NULL */
+	NnInterval	interval;
 } NnModel;
 
 /* The bytes of model, in the arena; fails with NN_TOO_LARGE above NN_MAX_MODEL_BYTES. */

@@ -17,6 +17,7 @@ typedef enum NnPartKind
 {
 	NN_PART_LOG,				/* report.epoch: F64 [nepochs][NN_EPOCH_COLUMNS] */
 	NN_PART_PREP,				/* an array of NnPrep: F64 [ngroups][C] or [Cs] */
+	NN_PART_JOINT,				/* an array of NnModel: F64, of members or intervals */
 	NN_PART_PARAMS				/* a tensor of the plan: F32 */
 } NnPartKind;
 
@@ -26,7 +27,7 @@ typedef struct NnModelPart
 	NnPartKind	kind;
 	NnFileTensor tensor;		/* name, dtype and shape; its place only when laid out */
 	size_t		count;			/* elements */
-	size_t		offset;			/* NN_PART_PARAMS: in params; NN_PART_PREP: the array's in NnPrep */
+	size_t		offset;			/* NN_PART_PARAMS: in params; else the array's in NnPrep or NnModel */
 } NnModelPart;
 
 /*
@@ -36,8 +37,8 @@ typedef struct NnModelPart
 extern NnModelPart *nn_model_parts(const NnEnv *env, const NnModel *model, const NnPlan *plan,
 								   uint32_t *nparts);
 
-/* The array of NnPrep that a part of kind NN_PART_PREP is. */
-extern double **nn_part_prep(const NnModel *model, const NnModelPart *part);
+/* The array of the model that a part of kind NN_PART_PREP or NN_PART_JOINT is. */
+extern double **nn_part_array(const NnModel *model, const NnModelPart *part);
 
 /* Words of the kinds of time in the file, NULL at the end. */
 extern const char *const nn_time_kind_words[];

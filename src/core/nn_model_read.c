@@ -15,6 +15,9 @@
 #include "core/nn_model_file.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#include "core/nn_member.h"
 
 /* Elements read between two polls. */
 #define POLL_ELEMENTS 65536
@@ -139,6 +142,18 @@ number_read(const NnEnv *env, const NnJson *object, const char *key)
 	return value->number;
 }
 
+/* A time is written as text: not every number of 64 bits is one of JSON. */
+static int64_t
+time_read(const NnEnv *env, const NnJson *data, const char *key)
+{
+	const char *text = text_read(env, data, key);
+	long long	time = strtoll(text, NULL, 10);
+
+	if (!NN_CHECK(68, strcmp(nn_format(env, "%lld", time), text) == 0))
+		model_fail(env, "invalid model: \"%s\" cannot be \"%.64s\"", key, text);
+	return time;
+}
+
 static NnTimeKind
 time_kind_read(const NnEnv *env, const NnJson *data)
 {
@@ -164,14 +179,18 @@ prep_read(const NnEnv *env, const NnJson *value, NnPrep *prep)
 }
 
 static void
-report_read(const NnEnv *env, const NnJson *value, NnReport *report)
+report_read(const NnEnv *env, const NnJson *value, uint32_t members, NnReport *report)
 {
 	static const char *const keys[] = {
 		"epochs", "best_epoch", "train_loss", "validation_loss", "baseline_loss", "mae",
-		"baseline_mae", "skill", "train_windows", "validation_windows", "rows"
+		"baseline_mae", "skill", "train_windows", "validation_windows", "rows", "skipped_series",
+		"skipped", "member_mae", "out_of_time"
 	};
+	const NnJson *maes,
+			   *late;
+	uint32_t	m = 0;
 
-	nn_header_object(env, value, "\"report\"", keys, 11);
+	nn_header_object(env, value, "\"report\"", keys, sizeof(keys) / sizeof(keys[0]));
 	report->nepochs = (uint32_t) whole_read(env, value, "epochs", UINT32_MAX);
 	report->best_epoch = (uint32_t) whole_read(env, value, "best_epoch", UINT32_MAX);
 	report->train_loss = number_read(env, value, "train_loss");
@@ -183,32 +202,119 @@ report_read(const NnEnv *env, const NnJson *value, NnReport *report)
 	report->train_windows = whole_read(env, value, "train_windows", UINT64_MAX);
 	report->validation_windows = whole_read(env, value, "validation_windows", UINT64_MAX);
 	report->rows = whole_read(env, value, "rows", UINT64_MAX);
+	maes = nn_json_member(value, "member_mae");
+	if (!NN_CHECK(65, maes->type == NN_JSON_ARRAY && maes->count == members))
+		model_fail(env, "invalid model: \"member_mae\" is not an array of %u numbers", members);
+	for (const NnJson *e = maes->child; e; e = e->next)
+	{
+		if (!NN_CHECK(66, e->type == NN_JSON_NUMBER || e->type == NN_JSON_NULL))
+			model_fail(env, "invalid model: an element of \"member_mae\" is no number");
+		report->member_mae[m++] = e->type == NN_JSON_NULL ? NAN : e->number;
+	}
+	late = nn_json_member(value, "out_of_time");
+	if (!NN_CHECK(67, late->type == NN_JSON_TRUE || late->type == NN_JSON_FALSE))
+		model_fail(env, "invalid model: \"out_of_time\" is neither true nor false");
+	report->out_of_time = late->type == NN_JSON_TRUE;
+	report->nskipped = (uint32_t) whole_read(env, value, "skipped_series", UINT32_MAX);
+	report->skipped = names_read(env, value, "skipped",
+								 report->nskipped < NN_MAX_SKIPPED ? report->nskipped : NN_MAX_SKIPPED);
+}
+
+/* The words of one static covariate; null: it is a number. */
+static NnCategories
+words_read(const NnEnv *env, const NnJson *value)
+{
+	NnCategories categories = {0};
+	uint32_t	i = 0;
+
+	if (value->type == NN_JSON_NULL)
+		return categories;
+	if (!NN_CHECK(90, value->type == NN_JSON_ARRAY))
+		model_fail(env, "invalid model: an element of \"categories\" is no array");
+	if (!NN_CHECK(91, value->count >= 1 && value->count <= NN_MAX_CATEGORIES))
+		model_fail(env, "invalid model: %u categories of one static covariate", value->count);
+	categories.n = value->count;
+	categories.word = NN_NEW_ARRAY(env, char *, categories.n);
+	for (const NnJson *e = value->child; e != NULL; e = e->next)
+	{
+		if (!NN_CHECK(92, e->type == NN_JSON_STRING))
+			model_fail(env, "invalid model: a category is not a string");
+		categories.word[i++] = nn_strdup(env, e->string);
+	}
+	return categories;
+}
+
+static NnCategories *
+categories_read(const NnEnv *env, const NnJson *data, uint32_t n)
+{
+	const NnJson *value = nn_json_member(data, "categories");
+	NnCategories *categories = NN_NEW_ARRAY(env, NnCategories, n);
+	uint32_t	k = 0;
+
+	if (!NN_CHECK(93, value->type == NN_JSON_ARRAY))
+		model_fail(env, "invalid model: \"categories\" is not an array");
+	if (!NN_CHECK(94, value->count == n))
+		model_fail(env, "invalid model: \"categories\" has %u elements instead of %u", value->count, n);
+	for (const NnJson *e = value->child; e != NULL; e = e->next)
+		categories[k++] = words_read(env, e);
+	return categories;
+}
+
+/* Columns that the source has: all future covariates but those made from the time. */
+static uint32_t
+future_given(const NnEnv *env, const NnSpec *spec)
+{
+	uint32_t	made = nn_future_made(spec);
+
+	if (!NN_CHECK(95, spec->calendar != NN_CALENDAR_AUTO))
+		model_fail(env, "invalid model: \"calendar\" is not chosen");
+	return made <= spec->nfuture ? spec->nfuture - made : 0;
+}
+
+static void
+interval_read(const NnEnv *env, const NnJson *value, NnInterval *interval)
+{
+	static const char *const keys[] = {"steps", "measure"};
+	const char *word;
+	int			measure;
+
+	nn_header_object(env, value, "\"interval\"", keys, 2);
+	interval->steps = (uint32_t) whole_read(env, value, "steps", UINT32_MAX);
+	word = text_read(env, value, "measure");
+	measure = nn_measure_find(word);
+	if (!NN_CHECK(64, measure >= 0))
+		model_fail(env, "invalid model: \"measure\" cannot be \"%.64s\"", word);
+	interval->unit = (NnMeasure) measure;
 }
 
 static void
 data_read(const NnEnv *env, const char *text, NnModel *model)
 {
 	static const char *const keys[] = {
-		"time_kind", "frequency", "zone", "time_column", "target", "past_covariates",
-		"future_covariates", "static_covariates", "series_column", "series", "prep", "report"
+		"time_kind", "frequency", "zone", "time_column", "trained_to", "target", "past_covariates",
+		"future_covariates", "static_covariates", "categories", "series_column", "series", "prep",
+		"interval", "report"
 	};
 	const NnSpec *spec = &model->spec;
 	const NnJson *data = nn_header_parse(env, text, strlen(text), "model data");
 
-	nn_header_object(env, data, "\"data\"", keys, 12);
+	nn_header_object(env, data, "\"data\"", keys, sizeof(keys) / sizeof(keys[0]));
 	model->time_kind = time_kind_read(env, data);
 	nn_frequency_parse(env, text_read(env, data, "frequency"), &model->frequency);
 	nn_frequency_check(env, &model->frequency, model->time_kind);
 	model->zone = nn_strdup(env, text_read(env, data, "zone"));
 	model->time_column = nn_strdup(env, text_read(env, data, "time_column"));
+	model->trained_to = time_read(env, data, "trained_to");
 	model->target = names_read(env, data, "target", spec->ntargets);
 	model->past = names_read(env, data, "past_covariates", spec->npast);
-	model->future = names_read(env, data, "future_covariates", spec->nfuture);
-	model->statics = names_read(env, data, "static_covariates", spec->nstatic);
+	model->future = names_read(env, data, "future_covariates", future_given(env, spec));
+	model->statics = names_read_all(env, data, "static_covariates", &model->nstatic_columns);
+	model->categories = categories_read(env, data, model->nstatic_columns);
 	model->series_column = names_read_all(env, data, "series_column", &model->nseries_columns);
 	model->series = names_read_all(env, data, "series", &model->nseries);
 	prep_read(env, nn_json_member(data, "prep"), model->prep);
-	report_read(env, nn_json_member(data, "report"), &model->report);
+	interval_read(env, nn_json_member(data, "interval"), &model->interval);
+	report_read(env, nn_json_member(data, "report"), nn_member_count(spec), &model->report);
 }
 
 /* Whether this is a model, and of a version that this build knows. */
@@ -348,15 +454,16 @@ static void
 parts_copy(const NnEnv *env, const NnTensorFile *file, const NnModelPart *part, uint32_t nparts,
 		   NnModel *model)
 {
-	model->params = NN_NEW_ARRAY(env, nn_real, model->nparams);
+	model->params = NN_NEW_ARRAY(env, nn_real,
+								 nn_size_mul(env, model->nparams, model->spec.ensemble_size));
 	for (uint32_t i = 0; i < nparts; i++)
 	{
 		const uint8_t *bytes = file->data + part[i].tensor.begin;
 
 		if (part[i].kind == NN_PART_PARAMS)
 			params_copy(env, bytes, part[i].count, model->params + part[i].offset);
-		else if (part[i].kind == NN_PART_PREP)
-			*nn_part_prep(model, &part[i]) = doubles_copy(env, bytes, part[i].count);
+		else if (part[i].kind == NN_PART_PREP || part[i].kind == NN_PART_JOINT)
+			*nn_part_array(model, &part[i]) = doubles_copy(env, bytes, part[i].count);
 		else
 			model->report.epoch = epochs_copy(env, bytes, model->report.nepochs);
 	}

@@ -11,6 +11,8 @@
 
 #include <math.h>
 
+#include "core/nn_member.h"
+
 /* Elements written between two polls. */
 #define POLL_ELEMENTS 65536
 
@@ -50,7 +52,7 @@ integer_member(NnText *text, const char *key, uint64_t value)
 }
 
 static void
-report_write(NnText *text, const NnReport *report)
+report_write(NnText *text, const NnReport *report, uint32_t members)
 {
 	nn_json_begin(text, '{');
 	integer_member(text, "epochs", report->nepochs);
@@ -64,7 +66,38 @@ report_write(NnText *text, const NnReport *report)
 	integer_member(text, "train_windows", report->train_windows);
 	integer_member(text, "validation_windows", report->validation_windows);
 	integer_member(text, "rows", report->rows);
+	integer_member(text, "skipped_series", report->nskipped);
+	names_member(text, "skipped", report->skipped,
+				 report->nskipped < NN_MAX_SKIPPED ? report->nskipped : NN_MAX_SKIPPED);
+	nn_json_key(text, "member_mae");
+	nn_json_begin(text, '[');
+	for (uint32_t m = 0; m < members; m++)
+		nn_json_number(text, report->member_mae[m]);
+	nn_json_end(text, ']');
+	nn_json_key(text, "out_of_time");
+	nn_json_bool(text, report->out_of_time);
 	nn_json_end(text, '}');
+}
+
+/* One element for each static covariate: its words, or null. */
+static void
+categories_write(NnText *text, const NnModel *model)
+{
+	nn_json_key(text, "categories");
+	nn_json_begin(text, '[');
+	for (uint32_t k = 0; k < model->nstatic_columns; k++)
+	{
+		if (model->categories == NULL || model->categories[k].n == 0)
+		{
+			nn_json_null(text);
+			continue;
+		}
+		nn_json_begin(text, '[');
+		for (uint32_t i = 0; i < model->categories[k].n; i++)
+			nn_json_string(text, model->categories[k].word[i]);
+		nn_json_end(text, ']');
+	}
+	nn_json_end(text, ']');
 }
 
 static char *
@@ -79,10 +112,12 @@ data_text(const NnEnv *env, const NnModel *model)
 	text_member(&text, "frequency", nn_frequency_print(env, &model->frequency));
 	text_member(&text, "zone", model->zone);
 	text_member(&text, "time_column", model->time_column);
+	text_member(&text, "trained_to", nn_format(env, "%lld", (long long) model->trained_to));
 	names_member(&text, "target", model->target, spec->ntargets);
 	names_member(&text, "past_covariates", model->past, spec->npast);
-	names_member(&text, "future_covariates", model->future, spec->nfuture);
-	names_member(&text, "static_covariates", model->statics, spec->nstatic);
+	names_member(&text, "future_covariates", model->future, spec->nfuture - nn_future_made(spec));
+	names_member(&text, "static_covariates", model->statics, model->nstatic_columns);
+	categories_write(&text, model);
 	names_member(&text, "series_column", model->series_column, model->nseries_columns);
 	names_member(&text, "series", model->series, model->nseries);
 	nn_json_key(&text, "prep");
@@ -91,8 +126,13 @@ data_text(const NnEnv *env, const NnModel *model)
 	integer_member(&text, "columns", model->prep->C);
 	integer_member(&text, "statics", model->prep->Cs);
 	nn_json_end(&text, '}');
+	nn_json_key(&text, "interval");
+	nn_json_begin(&text, '{');
+	integer_member(&text, "steps", model->interval.steps);
+	text_member(&text, "measure", nn_measure_name(model->interval.unit));
+	nn_json_end(&text, '}');
 	nn_json_key(&text, "report");
-	report_write(&text, &model->report);
+	report_write(&text, &model->report, nn_member_count(spec));
 	nn_json_end(&text, '}');
 	return text.data;
 }
@@ -115,7 +155,8 @@ static void
 part_write(const NnEnv *env, const NnModel *model, const NnModelPart *part, uint8_t *bytes)
 {
 	const NnEpoch *epoch = model->report.epoch;
-	const double *prep = part->kind == NN_PART_PREP ? *nn_part_prep(model, part) : NULL;
+	const double *array = part->kind == NN_PART_PREP || part->kind == NN_PART_JOINT ?
+		*nn_part_array(model, part) : NULL;
 	const nn_real *params = model->params + part->offset;
 
 	for (size_t i = 0; i < part->count; i++)
@@ -124,8 +165,8 @@ part_write(const NnEnv *env, const NnModel *model, const NnModelPart *part, uint
 			env->poll(env->host);
 		if (part->kind == NN_PART_PARAMS)
 			nn_f32_put(bytes + i * 4, (float) params[i]);
-		else if (part->kind == NN_PART_PREP)
-			nn_f64_put(bytes + i * 8, prep[i]);
+		else if (array != NULL)
+			nn_f64_put(bytes + i * 8, array[i]);
 		else
 		{
 			const NnEpoch *e = &epoch[i / NN_EPOCH_COLUMNS];
@@ -142,14 +183,14 @@ part_write(const NnEnv *env, const NnModel *model, const NnModelPart *part, uint
 
 /* What training could leave behind, in words about training. */
 static void
-params_reject_overflow(const NnEnv *env, const NnModel *model, const NnPlan *plan)
+params_reject_overflow(const NnEnv *env, const nn_real *params, const NnPlan *plan)
 {
 	for (uint32_t t = 0; t < plan->ntensors; t++)
 	{
 		const NnTensor *tensor = &plan->tensor[t];
 
 		for (size_t i = 0; i < tensor->span.count; i++)
-			if (!isfinite((float) model->params[tensor->span.offset + i]))
+			if (!isfinite((float) params[tensor->span.offset + i]))
 				nn_fail(env, NN_DIVERGED,
 						nn_format(env, "training diverged: a parameter of \"%s\" is not a finite number",
 								  tensor->name),
@@ -177,7 +218,8 @@ nn_model_write(const NnEnv *env, const NnModel *model, size_t *length)
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "model has %zu parameters, but its network %zu", model->nparams,
 						  plan->nparams), NULL);
-	params_reject_overflow(env, model, plan);
+	for (uint32_t i = 0; i < model->spec.ensemble_size; i++)
+		params_reject_overflow(env, model->params + i * plan->nparams, plan);
 	nn_model_check_sizes(env, model);
 	nn_model_check_values(env, model, plan);
 

@@ -51,6 +51,9 @@ extern void nn_op_outer(NnState *state, nn_real *dw, size_t ldw,
 						const nn_real *x, ptrdiff_t x_stride,
 						uint32_t T, uint32_t M, uint32_t K);
 
+/* Row of the window that raw output i of a residual layer is shifted by. */
+extern uint32_t nn_residual_step(const NnPlan *plan, const NnLayer *layer, uint32_t i);
+
 /* The operations' own functions, by file. */
 extern void nn_input_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec);
 extern void nn_input_forward(NnState *state, const NnLayer *layer);
@@ -72,5 +75,27 @@ NN_DECLARE_OP(last);			/* nn_shape.c */
 NN_DECLARE_OP(flatten);
 NN_DECLARE_OP(concat);
 NN_DECLARE_OP(residual);
+NN_DECLARE_OP(statistics);		/* nn_normalize.c */
+NN_DECLARE_OP(normalize);
+NN_DECLARE_OP(denormalize);
+NN_DECLARE_OP(sites);			/* nn_segment.c */
+NN_DECLARE_OP(segment);
+NN_DECLARE_OP(join);
+NN_DECLARE_OP(repeat);
+NN_DECLARE_OP(decoder);			/* nn_decoder.c */
+NN_DECLARE_OP(embedding);		/* nn_embedding.c */
+NN_DECLARE_OP(attention);		/* nn_attention.c */
+NN_DECLARE_OP(recall);			/* nn_recall.c */
+NN_DECLARE_OP(smoothing);		/* nn_hybrid.c */
+NN_DECLARE_OP(remainder);
+NN_DECLARE_OP(recompose);
+
+/*
+ * What the newest forward's attention looked at: [Tq][S][heads][Tk][L], at each step of
+ * the query, site, head and lane a share for every state, that add up to 1.  Tq is
+ * layer->in.T, Tk the steps of the layer's last input.  In states of training and
+ * of forecasting alike; NULL when the layer is no attention.
+ */
+extern const nn_real *nn_attention_weights(const NnState *state, const NnLayer *layer);
 
 #endif							/* NN_OP_H */

@@ -33,7 +33,7 @@ const NnOp	nn_ops[] = {
 		"{\"type\":\"lstm\",\"units\":3,\"peephole\":true},"
 		"{\"type\":\"lstm\",\"units\":3,\"peephole\":true,\"activation\":\"gelu\","
 		"\"recurrent_activation\":\"softplus\",\"bidirectional\":true}]", NN_ROW(lstm)},
-	{"dense", "units activation",
+	{"dense", "units activation kernel_initializer",
 		"[{\"type\":\"dense\",\"units\":3},"
 		"{\"type\":\"dense\",\"units\":3,\"activation\":\"tanh\"}]", NN_ROW(dense)},
 	{"activation", "activation",
@@ -48,7 +48,81 @@ const NnOp	nn_ops[] = {
 	{"concat", "", "[{\"type\":\"concat\",\"inputs\":[\"past\",\"past\"]}]", NN_ROW(concat)},
 	{"last", "", "[{\"type\":\"last\"}]", NN_ROW(last)},
 	{"flatten", "", "[{\"type\":\"flatten\"}]", NN_ROW(flatten)},
-	{"residual", "", "[{\"type\":\"residual\"}]", NN_ROW(residual)}
+	{"residual", "season",
+		"[{\"type\":\"residual\"},"
+	"{\"type\":\"residual\",\"season\":2}]", NN_ROW(residual)},
+	{"statistics", "center scale",
+		"[{\"type\":\"statistics\"},"
+		"{\"type\":\"statistics\",\"center\":\"mean\",\"scale\":\"standard\"},"
+		"{\"type\":\"statistics\",\"center\":\"last\",\"scale\":\"standard\"},"
+	"{\"type\":\"statistics\",\"center\":\"none\",\"scale\":\"mean\"}]", NN_ROW(statistics)},
+	/* An example that is an array is a network by itself. */
+	{"normalize", "affine",
+		"[[{\"type\":\"statistics\",\"center\":\"mean\",\"scale\":\"standard\"},"
+		"{\"type\":\"normalize\",\"inputs\":[\"past\",\"statistics\"]},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"dense\",\"units\":2,\"name\":\"low\"},{\"type\":\"statistics\",\"scale\":\"mean\"},"
+		"{\"type\":\"normalize\",\"affine\":true,\"inputs\":[\"low\",\"statistics\"]},"
+	"{\"type\":\"flatten\"}]]", NN_ROW(normalize)},
+	{"denormalize", "",
+		"[[{\"type\":\"statistics\",\"center\":\"mean\",\"scale\":\"mean\"},"
+		"{\"type\":\"dense\",\"inputs\":[\"static\"]},"
+		"{\"type\":\"denormalize\",\"inputs\":[\"dense\",\"statistics\"]}],"
+		"[{\"type\":\"statistics\",\"center\":\"mean\",\"scale\":\"standard\"},"
+		"{\"type\":\"normalize\",\"affine\":true,\"inputs\":[\"past\",\"statistics\"]},"
+		"{\"type\":\"gru\",\"units\":2},{\"type\":\"dense\"},"
+		"{\"type\":\"denormalize\",\"inputs\":[\"dense\",\"statistics\",\"normalize\"]}]]",
+	NN_ROW(denormalize)},
+	{"sites", "", "[{\"type\":\"sites\"}]", NN_ROW(sites)},
+	{"segment", "length",
+		"[{\"type\":\"segment\",\"length\":2},"
+		"{\"type\":\"segment\",\"length\":3},"
+		"{\"type\":\"segment\",\"length\":9},"
+	"{\"type\":\"segment\",\"length\":2,\"inputs\":[\"future\"]}]", NN_ROW(segment)},
+	{"join", "length",
+		"[[{\"type\":\"dense\",\"inputs\":[\"future\"]},{\"type\":\"join\"}],"
+		"[{\"type\":\"segment\",\"length\":2},{\"type\":\"dense\"},"
+		"{\"type\":\"join\",\"length\":2},{\"type\":\"residual\"}],"
+		"[{\"type\":\"last\"},{\"type\":\"join\",\"length\":5}]]", NN_ROW(join)},
+	{"repeat", "steps",
+		"[[{\"type\":\"last\"},{\"type\":\"repeat\"},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"lstm\",\"units\":2},{\"type\":\"repeat\",\"steps\":2},"
+	"{\"type\":\"gru\",\"units\":2}]]", NN_ROW(repeat)},
+	{"decoder", "length",
+		"[[{\"type\":\"last\"},{\"type\":\"decoder\"},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"gru\",\"units\":3},{\"type\":\"decoder\",\"length\":2},"
+		"{\"type\":\"dense\"},{\"type\":\"join\",\"length\":2}]]", NN_ROW(decoder)},
+	{"embedding", "units", "[{\"type\":\"embedding\",\"units\":2}]", NN_ROW(embedding)},
+	{"attention", "units heads",
+		"[{\"type\":\"attention\"},"
+		"{\"type\":\"attention\",\"units\":4,\"heads\":2},"
+	"{\"type\":\"attention\",\"units\":4,\"heads\":4,\"inputs\":[\"future\",\"past\"]}]",
+	NN_ROW(attention)},
+	{"smoothing", "season",
+		"[{\"type\":\"smoothing\"},"
+	"{\"type\":\"smoothing\",\"season\":2}]", NN_ROW(smoothing)},
+	{"remainder", "",
+		"[[{\"type\":\"smoothing\"},{\"type\":\"remainder\",\"inputs\":[\"past\",\"smoothing\"]},"
+		"{\"type\":\"flatten\"}],"
+		"[{\"type\":\"smoothing\",\"season\":3},"
+		"{\"type\":\"remainder\",\"inputs\":[\"past\",\"smoothing\"]},"
+	"{\"type\":\"flatten\"}]]", NN_ROW(remainder)},
+	{"recompose", "",
+		"[[{\"type\":\"smoothing\",\"season\":2},"
+		"{\"type\":\"dense\",\"inputs\":[\"static\"]},"
+	"{\"type\":\"recompose\",\"inputs\":[\"dense\",\"smoothing\"]}]]", NN_ROW(recompose)},
+	/* Seasons beyond the last, a season that does not divide the window, a single one. */
+	{"recall", "season",
+		"[[{\"type\":\"dense\",\"units\":4,\"inputs\":[\"static\"]},"
+		"{\"type\":\"dense\",\"inputs\":[\"static\"]},"
+		"{\"type\":\"recall\",\"season\":1,\"inputs\":[\"dense_2\",\"dense\",\"past\"]}],"
+		"[{\"type\":\"gru\",\"units\":3,\"return_sequences\":false},"
+		"{\"type\":\"dense\",\"units\":2},"
+		"{\"type\":\"dense\",\"inputs\":[\"gru\"]},"
+		"{\"type\":\"recall\",\"season\":2,\"inputs\":[\"dense_2\",\"dense\",\"past\"]}],"
+		"[{\"type\":\"dense\",\"units\":1,\"inputs\":[\"static\"]},"
+		"{\"type\":\"dense\",\"inputs\":[\"static\"]},"
+		"{\"type\":\"recall\",\"season\":3,\"inputs\":[\"dense_2\",\"dense\",\"past\"]}]]",
+	NN_ROW(recall)}
 };
 
 const uint32_t nn_nops = sizeof(nn_ops) / sizeof(nn_ops[0]);

@@ -295,11 +295,21 @@ nn_optim_step(NnOptim *optim, double learning_rate, nn_real *params, const nn_re
 	}
 }
 
+/* What is multiplied with the rate while it grows, 1 afterwards. */
+static double
+warmup(const NnSpec *spec, uint32_t epoch, uint32_t step, uint32_t steps)
+{
+	double		done = (double) epoch * steps + step + 1;
+
+	return done < spec->warmup_steps ? done / spec->warmup_steps : 1;
+}
+
 double
-nn_learning_rate(const NnSpec *spec, uint32_t epoch, uint32_t cuts)
+nn_learning_rate(const NnSpec *spec, uint32_t epoch, uint32_t step, uint32_t steps, uint32_t cuts)
 {
 	double		rate = spec->learning_rate,
-				minimum = spec->minimum_learning_rate;
+				minimum = spec->minimum_learning_rate,
+				done = epoch + (double) step / steps;	/* epochs */
 
 	switch (spec->schedule)
 	{
@@ -309,12 +319,11 @@ nn_learning_rate(const NnSpec *spec, uint32_t epoch, uint32_t cuts)
 			rate *= power(spec->schedule_factor, epoch / spec->schedule_patience);
 			break;
 		case NN_SCHEDULE_COSINE:
-			/* Loshchilov and Hutter 2017, without restarts. */
-			rate = minimum + 0.5 * (rate - minimum) * (1 + cos(PI * epoch / spec->epochs));
+			rate = minimum + 0.5 * (rate - minimum) * (1 + cos(PI * done / spec->epochs));
 			break;
 		case NN_SCHEDULE_PLATEAU:
 			rate *= power(spec->schedule_factor, cuts);
 			break;
 	}
-	return rate > minimum ? rate : minimum;
+	return (rate > minimum ? rate : minimum) * warmup(spec, epoch, step, steps);
 }

@@ -39,7 +39,14 @@ extern double nn_gradient_clip(const NnSpec *spec, size_t n, nn_real *gradient);
 extern void nn_optim_step(NnOptim *optim, double learning_rate, nn_real *params,
 						  const nn_real *gradient);
 
-/* Learning rate of an epoch (from 0).  cuts: reductions so far on a plateau. */
-extern double nn_learning_rate(const NnSpec *spec, uint32_t epoch, uint32_t cuts);
+/*
+ * Learning rate of a step (from 0) of an epoch (from 0) of steps steps.  cuts:
+ * reductions so far on a plateau.  "cosine" falls at every step (Loshchilov and
+ * Hutter 2017, without restarts), "step" and "plateau" between epochs.  Over the
+ * first warmup_steps steps of all, the rate is multiplied by (k + 1) / warmup_steps for
+ * step k of the training, and may then be below the minimum.
+ */
+extern double nn_learning_rate(const NnSpec *spec, uint32_t epoch, uint32_t step,
+							   uint32_t steps, uint32_t cuts);
 
 #endif							/* NN_OPTIM_H */

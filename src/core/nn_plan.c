@@ -65,7 +65,7 @@ type_is_stepwise(const char *type)
 
 /* What the output depends on; a type not named here is taken to see the window. */
 static NnTime
-row_time(const NnPlan *plan, const NnLayer *layer, const char *type)
+row_time(const NnPlan *plan, const NnLayer *layer, const char *type, const NnLayerSpec *spec)
 {
 	bool		has[NN_TIME_WINDOW + 1] = {false};
 
@@ -77,9 +77,10 @@ row_time(const NnPlan *plan, const NnLayer *layer, const char *type)
 		return NN_TIME_WINDOW;
 	if (!has[NN_TIME_PAST])
 		return has[NN_TIME_END] ? NN_TIME_END : NN_TIME_APART;
-	/* The past itself is the residual's second input: only its newest row counts. */
+	/* The past itself is the residual's second input: only its newest row counts, or its season. */
 	if (strcmp(type, "residual") == 0)
-		return plan->layer[layer->input[0]].time == NN_TIME_PAST ? NN_TIME_WINDOW : NN_TIME_END;
+		return plan->layer[layer->input[0]].time == NN_TIME_PAST || spec->season > 1 ?
+			NN_TIME_WINDOW : NN_TIME_END;
 	if (has[NN_TIME_END] || has[NN_TIME_APART] || layer->reverse)
 		return NN_TIME_WINDOW;
 	if (strcmp(type, "last") == 0)
@@ -107,7 +108,7 @@ row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
 	}
 	if (ninputs > 0)
 		layer->in = plan->layer[inputs[0]].out;
-	layer->time = row_time(plan, layer, type);
+	layer->time = row_time(plan, layer, type, spec);
 	layer->first_tensor = plan->ntensors;
 	layer->first_pack = plan->npacks;
 	nn_ops[layer->op].plan(&builder->planner, layer, spec);
@@ -202,11 +203,14 @@ sequence_wanted(const NnSpec *spec, uint32_t position)
 	{
 		const char *type = spec->layer[i].type;
 
+		if (strcmp(type, "embedding") == 0)
+			continue;
 		/* Without inputs of its own a layer takes the one just before it. */
 		if (spec->layer[i].ninputs == 0 ? strcmp(spec->layer[i - 1].name, name) != 0 :
 			!layer_names(&spec->layer[i], name))
 			continue;
-		if (type_is_recurrent(type) || strcmp(type, "flatten") == 0 || strcmp(type, "last") == 0)
+		if (type_is_recurrent(type) || strcmp(type, "flatten") == 0 || strcmp(type, "last") == 0 ||
+			strcmp(type, "attention") == 0 || strcmp(type, "segment") == 0)
 			return true;
 		if (strcmp(type, "dropout") != 0 && strcmp(type, "activation") != 0)
 			return false;
@@ -242,9 +246,13 @@ recurrent_add(Builder *builder, uint32_t position, uint32_t input)
 	return row_add(builder, "concat", row_name(builder, spec, "_both"), 2, ends, spec);
 }
 
-/* Joins the inputs that no layer names to the last dense layer's input. */
+/*
+ * Joins the inputs that no layer names to the last dense layer's input.  Where that
+ * has a step for each of the segments of the output, of length rows, so have the
+ * future covariates.
+ */
 static uint32_t
-covariates_join(Builder *builder, uint32_t input)
+covariates_join(Builder *builder, uint32_t input, uint32_t length)
 {
 	const NnSpec *spec = builder->planner.spec;
 	NnLayerSpec none;
@@ -252,47 +260,115 @@ covariates_join(Builder *builder, uint32_t input)
 				n = 1;
 
 	memset(&none, 0, sizeof(none));
+	none.length = length;
 	if (spec->nfuture > 0 && !builder->names_future)
-		parts[n++] = row_add_one(builder, "flatten", "future_flat", NN_LAYER_FUTURE, &none);
+		parts[n++] = builder->planner.plan->layer[input].out.T == 1 ?
+			row_add_one(builder, "flatten", "future_flat", NN_LAYER_FUTURE, &none) :
+			row_add_one(builder, "segment", "future_segments", NN_LAYER_FUTURE, &none);
 	if (spec->nstatic > 0 && !builder->names_static)
 		parts[n++] = NN_LAYER_STATIC;
 	return n == 1 ? input : row_add(builder, "concat", "joined", n, parts, &none);
+}
+
+/* Does the type shift, scale or join finished outputs, behind the layer that makes them? */
+static bool
+type_is_trailing(const char *type)
+{
+	static const char *const types[] = {
+		"join", "recall", "residual", "denormalize", "recompose"
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Does the layer at position add up outputs that were joined before? */
+static bool
+adds_joined(const NnSpec *spec, uint32_t position)
+{
+	const NnLayerSpec *layer = &spec->layer[position];
+	uint32_t	joined = 0;
+
+	if (strcmp(layer->type, "add") != 0)
+		return false;
+	for (uint32_t i = 0; i < position; i++)
+		if (strcmp(spec->layer[i].type, "join") == 0)
+			for (uint32_t j = 0; j < layer->ninputs; j++)
+				joined += strcmp(layer->input[j], spec->layer[i].name) == 0;
+	return joined > 0 && joined == layer->ninputs;
+}
+
+/* Number of the spec's layer that makes the outputs: the last but for trailing ones. */
+uint32_t
+nn_plan_output_position(const NnSpec *spec)
+{
+	uint32_t	last = spec->nlayers - 1;
+
+	while (last > 0 && (type_is_trailing(spec->layer[last].type) || adds_joined(spec, last)))
+		last--;
+	return last;
+}
+
+/* Rows of the segments that the outputs are joined from; 0: they are not. */
+static uint32_t
+join_length(const NnSpec *spec)
+{
+	for (uint32_t i = nn_plan_output_position(spec) + 1; i < spec->nlayers; i++)
+		if (strcmp(spec->layer[i].type, "join") == 0)
+			return spec->layer[i].length;
+	return 0;
+}
+
+/* Units of the layer that makes the outputs, from an input of shape in. */
+static uint32_t
+output_units(const Builder *builder, const NnLayerSpec *given, NnShape in)
+{
+	const NnEnv *env = builder->planner.env;
+	const NnSpec *spec = builder->planner.spec;
+	uint32_t	length = join_length(spec),
+				steps = length > 0 ? length : spec->horizon,
+				targets = spec->ntargets / in.S;
+	size_t		needed = nn_size_mul(env, nn_size_mul(env, steps, targets), nn_spec_outputs(spec));
+
+	if (length == 0 && in.T != 1)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\", the last one, gets %u steps instead of one",
+						  given->name, in.T),
+				"Put a layer of type \"last\" or \"flatten\" before it, or set "
+				"\"return_sequences\" to false.");
+	if (in.S != 1 && (length == 0 || in.S != spec->ntargets))
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\", the last one, gets %u sites instead of one",
+						  given->name, in.S),
+				"Put a layer of type \"join\" after it.");
+	if (needed > NN_MAX_UNITS)
+		nn_fail(env, NN_TOO_LARGE,
+				nn_format(env, "%u steps x %u targets x %u outputs are more than %d values",
+						  steps, targets, nn_spec_outputs(spec), NN_MAX_UNITS),
+				"Use a smaller horizon or fewer targets.");
+	if (given->units != 0 && given->units != needed)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\", the last one, has %u units, but %u steps x %u targets x %u "
+						  "outputs of loss \"%s\" need %zu",
+						  given->name, given->units, steps, targets, nn_spec_outputs(spec),
+						  nn_loss_name(spec->loss), needed),
+				"Leave \"units\" out of the last dense layer.");
+	return (uint32_t) needed;
 }
 
 static uint32_t
 dense_add(Builder *builder, const NnLayerSpec *given, uint32_t input, bool is_output)
 {
 	const NnEnv *env = builder->planner.env;
-	const NnSpec *spec = builder->planner.spec;
-	const NnPlan *plan = builder->planner.plan;
 	NnLayerSpec layer = *given;
 	uint32_t	end;
 
 	if (is_output)
 	{
-		size_t		needed = nn_size_mul(env, nn_size_mul(env, spec->horizon, spec->ntargets),
-										 nn_spec_outputs(spec));
-
-		if (plan->layer[input].out.T != 1)
-			nn_fail(env, NN_BAD_VALUE,
-					nn_format(env, "layer \"%s\", the last one, gets %u steps instead of one",
-							  given->name, plan->layer[input].out.T),
-					"Put a layer of type \"last\" or \"flatten\" before it, or set "
-					"\"return_sequences\" to false.");
-		if (needed > NN_MAX_UNITS)
-			nn_fail(env, NN_TOO_LARGE,
-					nn_format(env, "%u steps x %u targets x %u outputs are more than %d values",
-							  spec->horizon, spec->ntargets, nn_spec_outputs(spec), NN_MAX_UNITS),
-					"Use a smaller horizon or fewer targets.");
-		if (layer.units != 0 && layer.units != needed)
-			nn_fail(env, NN_BAD_VALUE,
-					nn_format(env, "layer \"%s\", the last one, has %u units, but %u steps x %u targets x %u "
-							  "outputs of loss \"%s\" need %zu",
-							  given->name, layer.units, spec->horizon, spec->ntargets,
-							  nn_spec_outputs(spec), nn_loss_name(spec->loss), needed),
-					"Leave \"units\" out of the last dense layer.");
-		layer.units = (uint32_t) needed;
-		input = covariates_join(builder, input);
+		layer.units = output_units(builder, given, builder->planner.plan->layer[input].out);
+		input = covariates_join(builder, input, join_length(builder->planner.spec));
 	}
 	else if (layer.units == 0)
 		nn_fail(env, NN_BAD_VALUE, nn_format(env, "layer \"%s\" has no \"units\"", given->name),
@@ -310,17 +386,6 @@ residual_add(Builder *builder, const NnLayerSpec *spec, uint32_t input)
 	uint32_t	inputs[2] = {input, NN_LAYER_PAST};
 
 	return row_add(builder, "residual", spec->name, 2, inputs, spec);
-}
-
-/* Number of the spec's layer that makes the outputs: the last but for a residual. */
-static uint32_t
-output_position(const NnSpec *spec)
-{
-	uint32_t	last = spec->nlayers - 1;
-
-	while (last > 0 && strcmp(spec->layer[last].type, "residual") == 0)
-		last--;
-	return last;
 }
 
 static bool
@@ -348,6 +413,61 @@ output_add(Builder *builder, uint32_t input)
 	return dense_add(builder, &dense, input, true);
 }
 
+/* How many inputs a type takes; one that is not named here takes one. */
+static const struct
+{
+	const char *type;
+	uint32_t	least, most;
+}			type_inputs[] = {
+	{"add", 1, NN_MAX_INPUTS},
+	{"concat", 1, NN_MAX_INPUTS},
+	{"attention", 1, 2},		/* query, states */
+	{"normalize", 2, 2},		/* sequence, statistics */
+	{"denormalize", 2, 3},		/* outputs, statistics, the layer that normalized */
+	{"remainder", 2, 2},		/* past, smoothing */
+	{"recompose", 2, 2},		/* outputs, smoothing */
+	{"recall", 3, 3}			/* outputs, logits, window */
+};
+
+static void
+inputs_check(const Builder *builder, const NnLayerSpec *layer, uint32_t ninputs)
+{
+	const NnEnv *env = builder->planner.env;
+	uint32_t	least = 1,
+				most = 1;
+
+	for (size_t i = 0; i < sizeof(type_inputs) / sizeof(type_inputs[0]); i++)
+		if (strcmp(layer->type, type_inputs[i].type) == 0)
+		{
+			least = type_inputs[i].least;
+			most = type_inputs[i].most;
+		}
+	if (ninputs > most)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\" of type \"%s\" takes %s, not %u", layer->name,
+						  layer->type, most == 1 ? "one input" : nn_format(env, "at most %u inputs", most),
+						  ninputs),
+				"Join them first with a layer of type \"concat\" or \"add\".");
+	if (ninputs < least)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\" of type \"%s\" takes %u inputs, not %u", layer->name,
+						  layer->type, least, ninputs),
+				"Name them in its \"inputs\", in the order of the documentation.");
+}
+
+/* It depends on the series alone: the layer before is not its input. */
+static uint32_t
+embedding_add(Builder *builder, const NnLayerSpec *layer)
+{
+	const NnEnv *env = builder->planner.env;
+
+	if (layer->ninputs > 0)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\" of type \"embedding\" takes no inputs", layer->name),
+				"Leave \"inputs\" out, and join it to others with a layer of type \"concat\".");
+	return row_add(builder, "embedding", layer->name, 0, NULL, layer);
+}
+
 static uint32_t
 spec_layer_add(Builder *builder, uint32_t position, uint32_t previous)
 {
@@ -355,19 +475,16 @@ spec_layer_add(Builder *builder, uint32_t position, uint32_t previous)
 	const NnLayerSpec *layer = &spec->layer[position];
 	uint32_t	inputs[NN_MAX_INPUTS] = {previous},
 				ninputs = layer->ninputs ? layer->ninputs : 1;
-	bool		many = strcmp(layer->type, "add") == 0 || strcmp(layer->type, "concat") == 0;
 
 	for (uint32_t i = 0; i < layer->ninputs; i++)
 		inputs[i] = input_find(builder, position, layer->input[i]);
-	if (!many && ninputs > 1)
-		nn_fail(builder->planner.env, NN_BAD_VALUE,
-				nn_format(builder->planner.env, "layer \"%s\" of type \"%s\" takes one input, not %u",
-						  layer->name, layer->type, ninputs),
-				"Join them first with a layer of type \"concat\" or \"add\".");
+	if (strcmp(layer->type, "embedding") == 0)
+		return embedding_add(builder, layer);
+	inputs_check(builder, layer, ninputs);
 	if (type_is_recurrent(layer->type))
 		return recurrent_add(builder, position, inputs[0]);
 	if (strcmp(layer->type, "dense") == 0)
-		return dense_add(builder, layer, inputs[0], position == output_position(spec));
+		return dense_add(builder, layer, inputs[0], position == nn_plan_output_position(spec));
 	if (strcmp(layer->type, "residual") == 0)
 		return residual_add(builder, layer, inputs[0]);
 	return row_add(builder, layer->type, layer->name, ninputs, inputs, layer);
@@ -431,7 +548,7 @@ nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, ui
 	Builder		builder = {.planner = {env, spec, kernels, NN_NEW(env, NnPlan), lanes}};
 	NnPlan	   *plan = builder.planner.plan;
 	uint32_t	previous = NN_LAYER_PAST,
-				output = output_position(spec);
+				output = nn_plan_output_position(spec);
 
 	plan->lanes = lanes;
 	plan->context = spec->context;
@@ -524,13 +641,36 @@ void
 nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose)
 {
 	const NnTensor *t = &planner->plan->tensor[tensor];
-	NnPack		pack = {tensor, t->dim[0], t->dim[1], t->dim[1], 1, 0, false, false};
+	NnPack		pack = {tensor, t->dim[0], t->dim[1], 0, t->dim[1], 1, 0, false, false};
 
 	pack_add(planner, &pack);
 	if (!transpose)
 		return;
-	pack = (NnPack) {tensor, t->dim[1], t->dim[0], 1, t->dim[1], 0, true, !layer->needs_gradient};
+	pack = (NnPack) {tensor, t->dim[1], t->dim[0], 0, 1, t->dim[1], 0, true, !layer->needs_gradient};
 	pack_add(planner, &pack);
+}
+
+void
+nn_planner_pack_columns(NnPlanner *planner, NnLayer *layer, uint32_t tensor, uint32_t first,
+						uint32_t count)
+{
+	const NnTensor *t = &planner->plan->tensor[tensor];
+	NnPack		pack = {tensor, t->dim[0], count, first, t->dim[1], 1, 0, false, false};
+
+	(void) layer;
+	pack_add(planner, &pack);
+	pack = (NnPack) {tensor, count, t->dim[0], first, 1, t->dim[1], 0, true, false};
+	pack_add(planner, &pack);
+}
+
+void
+nn_planner_kept(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane)
+{
+	NnPlan	   *plan = planner->plan;
+
+	layer->kept.offset = plan->nactivations;
+	layer->kept.count = nn_size_mul(planner->env, reals_per_lane, planner->lanes);
+	plan->nactivations = nn_size_add(planner->env, plan->nactivations, layer->kept.count);
 }
 
 void

@@ -35,9 +35,12 @@ typedef struct NnSpan
 typedef enum NnInit
 {
 	NN_INIT_ZEROS,
+	NN_INIT_ONES,
 	NN_INIT_GLOROT,				/* uniform +- sqrt(6 / (fan_in + fan_out)) per gate block */
 	NN_INIT_ORTHOGONAL,			/* orthogonal rows or columns per gate block (Saxe et al. 2014) */
-	NN_INIT_FORGET				/* zeros; ones in the second gate block (Jozefowicz et al. 2015) */
+	NN_INIT_FORGET,				/* zeros; ones in the second gate block (Jozefowicz et al. 2015) */
+	NN_INIT_NORMAL,				/* standard normal */
+	NN_INIT_UNIFORM				/* uniform +- 0.05, as Keras's embeddings */
 } NnInit;
 
 typedef struct NnTensor
@@ -69,6 +72,7 @@ typedef struct NnPack
 {
 	uint32_t	tensor;
 	uint32_t	M, K;
+	size_t		first;			/* element of the tensor that is (0, 0) */
 	size_t		rs, cs;			/* strides of the tensor as nn_kernel.h's pack takes them */
 	size_t		offset;			/* in the packed slab */
 	bool		backward;		/* the transpose: only needed for training */
@@ -86,9 +90,15 @@ typedef struct NnLayer
 	bool		peephole, reverse;
 	nn_real		dropout, recurrent_dropout;
 	uint32_t	outputs, locations;	/* residual: raw outputs per value, and how many are shifted */
+	uint32_t	heads;			/* attention */
+	NnCenter	center;			/* statistics */
+	NnSpread	spread;
+	bool		affine;			/* normalize: has a gain and a shift */
+	uint32_t	season;			/* residual, smoothing, recall: rows, 0: none */
 	uint32_t	first_tensor, ntensors, first_pack, npacks;
 	bool		needs_gradient; /* something below it has parameters: backward goes on */
 	NnSpan		output;			/* in the activation slab; its gradient in the gradient slab */
+	NnSpan		kept;			/* beside it: what may be looked at after a forward, any forward */
 	NnSpan		saved;			/* forward leaves it for backward */
 	NnSpan		scratch;		/* in the shared scratch slab: only within one call */
 	NnSpan		memory;			/* in the memory slab: state carried from forecast to forecast */
@@ -133,6 +143,9 @@ extern void nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, 
 /* Bytes that nn_params_init takes from the arena beside params. */
 extern size_t nn_params_memory(const NnEnv *env, const NnPlan *plan);
 
+/* Number of the spec's layer that makes the outputs: the last but for those that finish them. */
+extern uint32_t nn_plan_output_position(const NnSpec *spec);
+
 /* Number of the tensor or layer of that name, or -1. */
 extern int nn_plan_tensor(const NnPlan *plan, const char *name);
 extern int nn_plan_layer(const NnPlan *plan, const char *name);
@@ -159,6 +172,16 @@ extern uint32_t nn_planner_tensor(NnPlanner *planner, NnLayer *layer, const char
  * numbered in order of asking; the transpose follows its matrix.
  */
 extern void nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose);
+
+/*
+ * The same for columns first to first + count - 1 of the tensor, and always for
+ * their transpose: what they are multiplied with is learned.
+ */
+extern void nn_planner_pack_columns(NnPlanner *planner, NnLayer *layer, uint32_t tensor,
+									uint32_t first, uint32_t count);
+
+/* Reals per lane that forward leaves in the activation slab beside the output. */
+extern void nn_planner_kept(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);
 
 /*
  * Reals per lane that forward must leave for backward / that one call needs / that

@@ -66,6 +66,33 @@ nn_series_place(const NnEnv *env, const NnSeries *series, uint32_t s, uint32_t t
 	return nn_format(env, "column \"%s\" of series \"%s\" %s", series->column[c], name, where);
 }
 
+uint32_t
+nn_future_made(const NnSpec *spec)
+{
+	uint32_t	made = spec->holidays[0] != '\0';
+
+	/* A sine and a cosine for each word.  Asked for every value, and nearly always none. */
+	for (uint32_t bits = spec->calendar & (2 * NN_CALENDAR_MONTH - 1); bits > 0; bits >>= 1)
+		made += 2 * (bits & 1);
+	return made;
+}
+
+/* Whether column c of C is made from the time, not given. */
+static bool
+column_is_made(const NnSpec *spec, uint32_t C, uint32_t c)
+{
+	return c >= C - nn_future_made(spec);
+}
+
+/* 'static covariate "x"' for messages. */
+static const char *
+static_name(const NnEnv *env, const NnSeries *series, uint32_t k)
+{
+	if (series->static_column == NULL)
+		return nn_format(env, "static covariate %u", k + 1);
+	return nn_format(env, "static covariate \"%s\"", series->static_column[k]);
+}
+
 /* The value as it came; NaN: unknown, which "missing": "error" refuses. */
 static double
 value_raw(const NnEnv *env, const NnSpec *spec, const NnSeries *series, uint32_t s, uint32_t t,
@@ -78,6 +105,9 @@ value_raw(const NnEnv *env, const NnSpec *spec, const NnSeries *series, uint32_t
 	if (!future && t >= series->history[s])
 		return NAN;
 	value = series->value[((size_t) series->first[s] + t) * series->C + c];
+	/* Nor is what was not given in rows added for columns made from the time. */
+	if (t >= series->history[s] && nn_future_made(spec) > 0)
+		return value;
 	if (isnan(value) && spec->missing == NN_MISSING_ERROR)
 		nn_fail(env, NN_BAD_DATA,
 				nn_format(env, "value is missing in %s",
@@ -121,8 +151,11 @@ double
 nn_prep_value(const NnEnv *env, const NnSpec *spec, const NnPrep *prep, uint32_t group,
 			  const NnSeries *series, uint32_t s, uint32_t t, uint32_t c)
 {
-	double		value = value_treated(env, spec, prep, group, series, s, t, c);
+	double		value;
 
+	if (column_is_made(spec, series->C, c))
+		return series->value[((size_t) series->first[s] + t) * series->C + c];
+	value = value_treated(env, spec, prep, group, series, s, t, c);
 	if (spec->scaling != NN_SCALING_LOG1P || isnan(value))
 		return value;
 	if (value <= -1.0)
@@ -271,6 +304,21 @@ mean_fit(const Fit *fit, size_t n)
 	return number_restore(mean, k);
 }
 
+/* Columns made from the time stay as they are. */
+static void
+column_keep(NnPrep *prep, uint32_t c)
+{
+	for (uint32_t g = 0; g < prep->ngroups; g++)
+	{
+		size_t		at = (size_t) g * prep->C + c;
+
+		prep->low[at] = -INFINITY;
+		prep->high[at] = INFINITY;
+		prep->mean[at] = prep->center[at] = 0.0;
+		prep->scale[at] = 1.0;
+	}
+}
+
 /* Centre and scale of sample[n]; n = 0 (no differences): 0 and 1. */
 static void
 scale_fit(const Fit *fit, NnScaling scaling, size_t n, double *center, double *scale)
@@ -390,14 +438,14 @@ static_fit(const Fit *fit, NnPrep *prep, uint32_t k)
 			fit->sample[n++] = value;
 		else if (fit->spec->missing == NN_MISSING_ERROR)
 			nn_fail(fit->env, NN_BAD_DATA,
-					nn_format(fit->env, "static covariate %u of series \"%s\" is missing",
-							  k + 1, series->name[s]),
+					nn_format(fit->env, "%s of series \"%s\" is missing",
+							  static_name(fit->env, series, k), series->name[s]),
 					"Give every series a value, or set \"missing\" to another method "
 					"than \"error\".");
 	}
 	if (n == 0)
 		nn_fail(fit->env, NN_BAD_DATA,
-				nn_format(fit->env, "static covariate %u has no known value", k + 1),
+				nn_format(fit->env, "%s has no known value", static_name(fit->env, series, k)),
 				"Leave the column out.");
 	scale_fit(fit, NN_SCALING_STANDARD, n, &prep->static_center[k], &prep->static_scale[k]);
 }
@@ -459,7 +507,9 @@ nn_prep_fit(const NnEnv *env, const NnSpec *spec, const NnSeries *series,
 
 	for (uint32_t c = 0; c < series->C; c++)
 	{
-		if (grouped)
+		if (column_is_made(spec, series->C, c))
+			column_keep(prep, c);
+		else if (grouped)
 			column_fit_groups(&fit, prep, whole, c);
 		else
 			column_fit_whole(&fit, prep, c);

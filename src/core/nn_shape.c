@@ -85,28 +85,47 @@ nn_flatten_backward(NnState *state, const NnLayer *layer)
 								 dy + ((size_t) s * layer->in.T + t) * n, n);
 }
 
-/* concat: channels of all inputs one after the other, at every step and site. */
+/*
+ * concat: channels of all inputs one after the other, at every step and site.  An
+ * input of one step is joined to every step of the longer ones, one of a single
+ * site to every site.
+ */
 void
 nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 {
 	const NnEnv *env = planner->env;
+	const char *name = spec->name[0] ? spec->name : layer->name;
 	size_t		channels = 0;
+	uint32_t	T = 1,
+				S = 1;
 
 	for (uint32_t i = 0; i < layer->ninputs; i++)
 	{
 		NnShape		other = planner->plan->layer[layer->input[i]].out;
 
-		if (other.T != layer->in.T || other.S != layer->in.S)
+		if (other.T != 1 && T != 1 && other.T != T)
 			nn_fail(env, NN_BAD_VALUE,
-					nn_format(env, "layer \"%s\" cannot join %u steps with %u steps",
-							  spec->name[0] ? spec->name : layer->name, other.T, layer->in.T),
+					nn_format(env, "layer \"%s\" cannot join %u steps with %u steps", name, other.T, T),
 					"Put a layer of type \"last\" or \"flatten\" before the longer one.");
+		if (other.S != 1 && S != 1 && other.S != S)
+			nn_fail(env, NN_BAD_VALUE,
+					nn_format(env, "layer \"%s\" cannot join %u sites with %u sites", name, other.S, S),
+					NULL);
+		T = T > other.T ? T : other.T;
+		S = S > other.S ? S : other.S;
 		channels = nn_size_add(env, channels, other.C);
 	}
 	if (channels > UINT32_MAX / NN_MAX_LANES)
 		nn_fail(env, NN_TOO_LARGE, nn_format(env, "layer \"%s\" would have %zu channels",
 											 layer->name, channels), NULL);
-	layer->out = (NnShape) {layer->in.T, layer->in.S, (uint32_t) channels};
+	layer->out = (NnShape) {T, S, (uint32_t) channels};
+}
+
+/* Row of an input of that shape that is joined at step t and site s. */
+static size_t
+concat_row(const NnShape *shape, uint32_t t, uint32_t s)
+{
+	return (size_t) (shape->T == 1 ? 0 : t) * shape->S + (shape->S == 1 ? 0 : s);
 }
 
 void
@@ -114,14 +133,17 @@ nn_concat_forward(NnState *state, const NnLayer *layer)
 {
 	nn_real    *y = state->activations + layer->output.offset;
 
-	for (size_t row = 0; row < (size_t) layer->in.T * layer->in.S; row++)
-		for (uint32_t i = 0; i < layer->ninputs; i++)
-		{
-			size_t		n = (size_t) state->plan->layer[layer->input[i]].out.C * state->L;
+	for (uint32_t t = 0; t < layer->out.T; t++)
+		for (uint32_t s = 0; s < layer->out.S; s++)
+			for (uint32_t i = 0; i < layer->ninputs; i++)
+			{
+				const NnShape *shape = &state->plan->layer[layer->input[i]].out;
+				size_t		n = (size_t) shape->C * state->L;
 
-			memcpy(y, nn_op_input(state, layer, i) + row * n, n * sizeof(nn_real));
-			y += n;
-		}
+				memcpy(y, nn_op_input(state, layer, i) + concat_row(shape, t, s) * n,
+					   n * sizeof(nn_real));
+				y += n;
+			}
 }
 
 void
@@ -129,23 +151,27 @@ nn_concat_backward(NnState *state, const NnLayer *layer)
 {
 	const nn_real *dy = state->gradients + layer->output.offset;
 
-	for (size_t row = 0; row < (size_t) layer->in.T * layer->in.S; row++)
-		for (uint32_t i = 0; i < layer->ninputs; i++)
-		{
-			size_t		n = (size_t) state->plan->layer[layer->input[i]].out.C * state->L;
-			nn_real    *dx = nn_op_input_gradient(state, layer, i);
+	for (uint32_t t = 0; t < layer->out.T; t++)
+		for (uint32_t s = 0; s < layer->out.S; s++)
+			for (uint32_t i = 0; i < layer->ninputs; i++)
+			{
+				const NnShape *shape = &state->plan->layer[layer->input[i]].out;
+				size_t		n = (size_t) shape->C * state->L;
+				nn_real    *dx = nn_op_input_gradient(state, layer, i);
 
-			if (dx)				/* y = (x_1, x_2, ...) */
-				state->kernels->axpy(dx + row * n, 1, dy, n);
-			dy += n;
-		}
+				if (dx)			/* y(t, s) = (x_1, x_2, ...) */
+					state->kernels->axpy(dx + concat_row(shape, t, s) * n, 1, dy, n);
+				dy += n;
+			}
 }
 
 /*
  * residual: adds the last values of the targets in the window to every step's
  * forecast, so that the network learns changes from the last value on.  Raw
  * outputs that are locations (the forecast, the mean, every quantile) are
- * shifted, those that are widths are not.  Inputs: outputs [1][S][V * P], past.
+ * shifted, those that are widths are not.  With a season of m rows, step h (from 0)
+ * is shifted by row T - m + h mod m instead of row T - 1: the network learns changes
+ * from one season before.  Inputs: outputs [1][S][V * P], past.
  */
 void
 nn_residual_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
@@ -158,6 +184,12 @@ nn_residual_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				nn_format(planner->env, "layer \"%s\" of type \"residual\" must follow the output layer",
 						  spec->name),
 				"Put it last, after the last dense layer.");
+	if (spec->season > s->context)
+		nn_fail(planner->env, NN_BAD_VALUE,
+				nn_format(planner->env, "layer \"%s\" has a season of %u rows, but the context is %u",
+						  spec->name, spec->season, s->context),
+				"Use a longer context, or a shorter \"season\".");
+	layer->season = spec->season;
 	layer->out = layer->in;
 	layer->outputs = nn_spec_outputs(s);
 	layer->locations = s->loss == NN_LOSS_QUANTILE ? layer->outputs : 1;
@@ -172,13 +204,24 @@ residual_channel(const NnPlan *plan, const NnLayer *layer, uint32_t i)
 	return (int) (i / layer->outputs % plan->ntargets);
 }
 
-/* Row of channel c at the window's last step: within [T][S][C][L], site s. */
+/* Row of the window, of T rows, that raw output i is shifted by. */
+uint32_t
+nn_residual_step(const NnPlan *plan, const NnLayer *layer, uint32_t i)
+{
+	uint32_t	T = plan->layer[layer->input[1]].out.T,
+				h = i / layer->outputs / plan->ntargets;
+
+	return layer->season > 0 ? T - layer->season + h % layer->season : T - 1;
+}
+
+/* Place of channel c in the row that shifts output i: within [T][S][C][L], site s. */
 static size_t
-residual_row(const NnState *state, const NnLayer *layer, uint32_t s, int c)
+residual_row(const NnState *state, const NnLayer *layer, uint32_t s, uint32_t i, int c)
 {
 	NnShape		past = state->plan->layer[layer->input[1]].out;
+	size_t		row = nn_residual_step(state->plan, layer, i);
 
-	return (((size_t) (past.T - 1) * past.S + s) * past.C + (size_t) c) * state->L;
+	return ((row * past.S + s) * past.C + (size_t) c) * state->L;
 }
 
 void
@@ -196,7 +239,7 @@ nn_residual_forward(NnState *state, const NnLayer *layer)
 			int			c = residual_channel(state->plan, layer, i);
 
 			if (c >= 0)
-				state->kernels->axpy(y, 1, past + residual_row(state, layer, s, c), L);
+				state->kernels->axpy(y, 1, past + residual_row(state, layer, s, i, c), L);
 		}
 }
 
@@ -215,7 +258,7 @@ nn_residual_backward(NnState *state, const NnLayer *layer)
 		{
 			int			c = residual_channel(state->plan, layer, i);
 
-			if (c >= 0)			/* y = ... + past(T - 1, c) */
-				state->kernels->axpy(dpast + residual_row(state, layer, s, c), 1, dy, L);
+			if (c >= 0)			/* y = ... + past(row, c) */
+				state->kernels->axpy(dpast + residual_row(state, layer, s, i, c), 1, dy, L);
 		}
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/nn_cell.h"
+#include "core/nn_normalize.h"
 #include "core/nn_op.h"
 #include "core/nn_solo.h"
 
@@ -220,12 +221,13 @@ concat_solo(NnSolo *solo, uint32_t i)
 	for (uint32_t k = 0; k < rows.layer->ninputs; k++)
 	{
 		uint32_t	input = rows.layer->input[k],
-					C = solo->plan->layer[input].out.C;
+					C = solo->plan->layer[input].out.C,
+					T = solo->plan->layer[input].out.T;
 		const nn_real *x = nn_solo_output(solo, input);
 		size_t		width = nn_solo_width(solo->plan, input);
 
-		for (uint32_t t = 0; t < rows.layer->in.T; t++)
-			memcpy(rows.y + t * rows.width, x + t * width, C * sizeof(nn_real));
+		for (uint32_t t = 0; t < rows.layer->out.T; t++)
+			memcpy(rows.y + t * rows.width, x + (T == 1 ? 0 : t) * width, C * sizeof(nn_real));
 		rows.y += C;
 	}
 }
@@ -254,16 +256,73 @@ residual_solo(NnSolo *solo, uint32_t i)
 {
 	Rows		rows = rows_of(solo, i);
 	const NnLayer *layer = rows.layer;
-	const NnLayer *past = &solo->plan->layer[layer->input[1]];
-	const nn_real *newest = nn_solo_output(solo, layer->input[1]) +
-		(past->out.T - 1) * nn_solo_width(solo->plan, layer->input[1]);
+	const nn_real *past = nn_solo_output(solo, layer->input[1]);
+	size_t		width = nn_solo_width(solo->plan, layer->input[1]);
 
 	for (uint32_t v = 0; v < layer->in.C; v++)
 	{
 		rows.y[v] = rows.x[v];
 		if (v % layer->outputs < layer->locations)
-			rows.y[v] += newest[v / layer->outputs % solo->plan->ntargets];
+			rows.y[v] += past[nn_residual_step(solo->plan, layer, v) * width +
+							  v / layer->outputs % solo->plan->ntargets];
 	}
+}
+
+/* The operations of nn_normalize.c, with one lane. */
+static NnNormalizing
+normalizing_of(const NnSolo *solo, const Rows *rows)
+{
+	const NnLayer *layer = rows->layer;
+
+	return (NnNormalizing) {
+		.env = solo->env,
+		.layer = layer,
+		.targets = solo->plan->ntargets,
+		.L = 1,
+		.x = rows->x,
+		.y = rows->y,
+		.x_step = rows->width_in,
+		.y_step = rows->width,
+		.statistics = layer->ninputs > 1 ? nn_solo_output(solo, layer->input[1]) : NULL
+	};
+}
+
+static void
+affine_set(const NnSolo *solo, const NnLayer *normalizes, NnNormalizing *run)
+{
+	if (normalizes == NULL || !normalizes->affine)
+		return;
+	run->gain = weight_of(solo, normalizes, 0);
+	run->shift = weight_of(solo, normalizes, 1);
+}
+
+static void
+statistics_solo(NnSolo *solo, uint32_t i)
+{
+	Rows		rows = rows_of(solo, i);
+	NnNormalizing run = normalizing_of(solo, &rows);
+
+	nn_statistics_run(&run);
+}
+
+static void
+normalize_solo(NnSolo *solo, uint32_t i)
+{
+	Rows		rows = rows_of(solo, i);
+	NnNormalizing run = normalizing_of(solo, &rows);
+
+	affine_set(solo, rows.layer, &run);
+	nn_normalize_run(&run);
+}
+
+static void
+denormalize_solo(NnSolo *solo, uint32_t i)
+{
+	Rows		rows = rows_of(solo, i);
+	NnNormalizing run = normalizing_of(solo, &rows);
+
+	affine_set(solo, nn_denormalize_undoes(solo->plan, rows.layer), &run);
+	nn_denormalize_run(&run);
 }
 
 static const struct
@@ -274,7 +333,8 @@ static const struct
 	{"lstm", lstm_solo}, {"gru", gru_solo}, {"rnn", rnn_solo}, {"dense", dense_solo},
 	{"activation", activation_solo}, {"dropout", dropout_solo}, {"add", add_solo},
 	{"concat", concat_solo}, {"last", last_solo}, {"flatten", flatten_solo},
-	{"residual", residual_solo}
+	{"residual", residual_solo}, {"statistics", statistics_solo}, {"normalize", normalize_solo},
+	{"denormalize", denormalize_solo}
 };
 
 static SoloForward

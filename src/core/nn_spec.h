@@ -23,6 +23,13 @@
 #define NN_MAX_UNITS	65536
 #define NN_MAX_STEPS	65536	/* context and horizon */
 #define NN_MAX_COLUMNS	4096	/* columns of one kind */
+#define NN_MAX_SETTINGS	128		/* keys that options know */
+#define NN_MAX_FREEZE	16		/* names that "freeze" takes */
+#define NN_MAX_QUERY	1024	/* bytes of a setting that is a query, with the NUL */
+
+/* In place of the number of a trained series: */
+#define NN_IDENTITY_UNSEEN	UINT32_MAX	/* one that was not trained */
+#define NN_IDENTITY_NONE	(UINT32_MAX - 1)	/* none: the lane is padding */
 
 typedef enum NnLossKind
 {
@@ -66,6 +73,81 @@ typedef enum NnOutliers
 	NN_OUTLIERS_WINSORISE		/* clamped to the threshold (0.01) and 1 - threshold quantiles */
 } NnOutliers;
 
+/* What a window is measured against before a network sees it. */
+typedef enum NnCenter
+{
+	NN_CENTER_NONE,
+	NN_CENTER_LAST,				/* the window's last value */
+	NN_CENTER_MEAN				/* its mean */
+} NnCenter;
+
+typedef enum NnSpread
+{
+	NN_SPREAD_NONE,
+	NN_SPREAD_STANDARD,			/* standard deviation within the window */
+	NN_SPREAD_MEAN				/* mean of the absolute values within the window */
+} NnSpread;
+
+/* The network in short; what each makes is said in docs/training.md. */
+typedef enum NnArchitecture
+{
+	NN_ARCHITECTURE_AUTO,		/* chosen from the rows, with simple members where they help */
+	NN_ARCHITECTURE_LSTM, NN_ARCHITECTURE_GRU, NN_ARCHITECTURE_RNN,
+	NN_ARCHITECTURE_SEGMENT,	/* Lin et al. 2023 */
+	NN_ARCHITECTURE_ENCODER_DECODER,
+	NN_ARCHITECTURE_ATTENTION,
+	NN_ARCHITECTURE_HYBRID,		/* exponential smoothing and LSTM */
+	NN_ARCHITECTURE_LINEAR,
+	NN_ARCHITECTURE_SEASONAL,	/* a mixture of the window's seasons, and what a GRU adds */
+	NN_ARCHITECTURE_ENSEMBLE	/* auto, always beside all simple members */
+} NnArchitecture;
+
+typedef enum NnNormalization
+{
+	NN_NORMALIZATION_AUTO,		/* by architecture */
+	NN_NORMALIZATION_NONE,
+	NN_NORMALIZATION_LAST,		/* window minus its last value */
+	NN_NORMALIZATION_MEAN,		/* (window - mean) / mean absolute value */
+	NN_NORMALIZATION_STANDARD,	/* (window - mean) / standard deviation */
+	NN_NORMALIZATION_REVERSIBLE /* the same with learned gain and shift, Kim et al. 2022 */
+} NnNormalization;
+
+typedef enum NnHead
+{
+	NN_HEAD_DIRECT,				/* all steps of the horizon at once */
+	NN_HEAD_RECURSIVE			/* one step (or segment) at a time, fed back */
+} NnHead;
+
+typedef enum NnOnError
+{
+	NN_ON_ERROR_FAIL,
+	NN_ON_ERROR_SKIP			/* leave bad series out, and say so */
+} NnOnError;
+
+typedef enum NnCalibration
+{
+	NN_CALIBRATION_CONFORMAL,	/* widths from the errors on the validation part */
+	NN_CALIBRATION_ADAPTIVE,	/* and from those before the origin of a forecast */
+	NN_CALIBRATION_NONE			/* what the loss gives, if it does */
+} NnCalibration;
+
+/* Members of a joint model: bit 0 the network, then those of nn_classic.h in order. */
+#define NN_MEMBER_NETWORK	1u
+
+/* Bits of "calendar": future covariates made from the time. */
+#define NN_CALENDAR_MINUTE		1u	/* minute of the hour */
+#define NN_CALENDAR_HOUR		2u	/* hour of the day */
+#define NN_CALENDAR_WEEKDAY		4u
+#define NN_CALENDAR_MONTH_DAY	8u
+#define NN_CALENDAR_YEAR_DAY	16u
+#define NN_CALENDAR_MONTH		32u
+#define NN_CALENDAR_AUTO		0x80000000u /* only before training has looked at the rows */
+
+typedef enum NnInitializer
+{
+	NN_INITIALIZER_GLOROT, NN_INITIALIZER_ZEROS
+} NnInitializer;
+
 /* One layer as the user wrote it.  Attributes a type does not have are errors. */
 typedef struct NnLayerSpec
 {
@@ -81,15 +163,43 @@ typedef struct NnLayerSpec
 	double		dropout;		/* recurrent layers: of the input, one mask for all steps */
 	double		recurrent_dropout;	/* of the state, one mask for all steps */
 	double		rate;			/* type dropout */
+	NnInitializer initializer;	/* type dense: of its weight */
+	NnCenter	center;			/* type statistics */
+	NnSpread	spread;
+	bool		affine;			/* type normalize: learned gain and shift */
+	uint32_t	length;			/* type segment: rows of a segment; join: steps of one */
+	uint32_t	steps;			/* type repeat, decoder: 0: as many as the horizon needs */
+	uint32_t	heads;			/* type attention */
+	uint32_t	season;			/* type residual, smoothing, recall: rows; 0: none */
 } NnLayerSpec;
+
+/* The short form as given; expanded into layers once the rows are known. */
+typedef struct NnShortForm
+{
+	NnArchitecture architecture;
+	uint32_t	units, num_layers;	/* 0: by architecture */
+	NnActivation activation, recurrent_activation;
+	bool		peephole, bidirectional, residual;
+	double		dropout, recurrent_dropout;
+	NnNormalization normalization;
+	uint32_t	segment_length; /* 0: by architecture */
+	bool		skip;			/* segment: a linear path around the cells */
+	uint32_t	residual_season;	/* residual: add the value one season before; 0: the last */
+	uint32_t	series_embedding;	/* numbers learned for each series, 0: none */
+	NnHead		head;
+} NnShortForm;
 
 typedef struct NnSpec
 {
 	/* Set by the caller from the rows and the arguments; written to the model too. */
-	uint32_t	context, horizon;
-	uint32_t	ntargets, npast, nfuture, nstatic;
+	uint32_t	context;
+	uint32_t	horizon;		/* steps that the network forecasts at once */
+	uint32_t	forecast_horizon;	/* steps of a forecast unless asked otherwise */
+	uint32_t	ntargets, npast, nstatic;
+	uint32_t	nfuture;		/* given ones, then those made from calendar and holidays */
+	uint32_t	nseries;		/* series embedded in the network; 0: none is */
 
-	/* Network: after nn_spec_parse the list is always there. */
+	/* Network: no layers after nn_spec_parse where a short form is to be expanded. */
 	uint32_t	nlayers;
 	NnLayerSpec layer[NN_MAX_LAYERS / 2];
 
@@ -106,15 +216,26 @@ typedef struct NnSpec
 	NnScheduleKind schedule;
 	double		schedule_factor, minimum_learning_rate;
 	uint32_t	schedule_patience;		/* step: epochs between cuts; plateau: epochs without gain */
+	uint32_t	warmup_steps;	/* steps over which the rate grows from 0, 0: none */
 	uint32_t	epochs, batch_size, patience;	/* patience 0: no early stopping */
 	double		min_delta, validation_split;
 	bool		shuffle;
 	double		clip_norm, clip_value, l1, l2;	/* 0: off */
 	uint64_t	seed;
+	uint32_t	steps_per_epoch;	/* batches of an epoch at the most, 0: all windows */
+	double		adversarial_epsilon;	/* size of the sign attack trained against, 0: none */
+
+	/* What is joined to a forecast, and how sure it is */
+	uint32_t	ensemble_size;	/* networks that differ in their seed only */
+	uint32_t	members;		/* bits, NN_MEMBER_NETWORK and the simple methods; 0: not chosen */
+	uint32_t	folds;			/* time-ordered validation parts to choose and calibrate on */
+	bool		refit;			/* train again on all rows once everything is chosen */
+	NnCalibration calibration;
 
 	/* Data preparation */
 	NnScaling	scaling;
 	bool		scale_by_series;
+	bool		pad;			/* windows may begin before their series, see nn_data.h */
 	NnMissing	missing;
 	NnOutliers	outliers;
 	double		outlier_threshold;		/* 0: the method's own, as above */
@@ -124,22 +245,47 @@ typedef struct NnSpec
 	bool		stateful;				/* forecasts beyond the horizon carry the state on instead of
 										 * sliding the window */
 	char		frequency[NN_MAX_NAME];	/* "auto" or as nn_frequency_parse takes it */
+	uint32_t	calendar;		/* bits NN_CALENDAR_* */
+	char		holidays[NN_MAX_QUERY]; /* table or query of dates, "": none */
+	NnOnError	on_error;
 
 	/* Not part of the model (never written): what the host does around it. */
 	bool		deploy;
 	uint32_t	progress;				/* a line every so many epochs, 0: none */
+	char		from_model[NN_MAX_NAME];	/* whose parameters to begin with, "": none */
+	uint32_t	nfreeze;
+	char		freeze[NN_MAX_FREEZE][NN_MAX_NAME]; /* layers that keep theirs */
+	NnShortForm form;
+	bool		given[NN_MAX_SETTINGS]; /* by row of the table of settings */
 } NnSpec;
 
 /* Defaults of every setting; no layers yet. */
 extern void nn_spec_default(NnSpec *spec);
 
 /*
- * Reads options (an object, or NULL for all defaults) over the defaults, checks
- * every value, and expands the short form (architecture, units, num_layers,
- * activation, ..., residual) into layers.  Fails with NN_BAD_KEY (hint: nearest
+ * Reads options (an object, or NULL for all defaults) over the defaults and checks
+ * every value.  A short form (architecture, units, num_layers, ..., residual) is
+ * kept in spec->form, see nn_spec_expand; without any key of it, and without
+ * layers, the architecture is "auto".  Fails with NN_BAD_KEY (hint: nearest
  * key), NN_BAD_TYPE or NN_BAD_VALUE.
  */
 extern void nn_spec_parse(const NnEnv *env, const NnJson *options, NnSpec *spec);
+
+/* Was any key of the short form given? */
+extern bool nn_spec_form_given(const NnSpec *spec);
+
+/* Was the option of that key given? */
+extern bool nn_spec_given(const NnSpec *spec, const char *key);
+
+/*
+ * Makes the layers of spec->form, unless there are layers: context, horizon,
+ * season and the counts of columns must be set.  The architectures "auto" and
+ * "ensemble" mean "lstm" here; nn_auto.h chooses another for them before.
+ */
+extern void nn_spec_expand(const NnEnv *env, NnSpec *spec);
+
+/* Is there a layer of that type? */
+extern bool nn_spec_has(const NnSpec *spec, const char *type);
 
 /* The canonical JSON object of spec, such that nn_spec_read gives it back. */
 extern void nn_spec_write(NnText *text, const NnSpec *spec);
@@ -156,5 +302,6 @@ extern uint32_t nn_spec_channels(const NnSpec *spec);
 /* Word of an enum value ("mse", "adam", ...), for reports. */
 extern const char *nn_loss_name(NnLossKind kind);
 extern const char *nn_activation_name(NnActivation kind);
+extern const char *nn_architecture_name(NnArchitecture kind);
 
 #endif							/* NN_SPEC_H */

@@ -31,6 +31,7 @@ nn_state_create(const NnEnv *env, const NnPlan *plan, const NnKernels *kernels, 
 	state->activations = slab(env, plan->nactivations);
 	state->saved = slab(env, training ? plan->nsaved : 0);
 	state->scratch = slab(env, plan->nscratch);
+	state->identity = NN_NEW_ARRAY(env, uint32_t, plan->lanes);
 	if (training)
 	{
 		state->gradients = slab(env, plan->nactivations);
@@ -68,7 +69,7 @@ nn_state_pack(NnState *state)
 			continue;
 		state->env->poll(state->env->host);
 		state->kernels->pack(state->packed + pack->offset,
-							 state->params + plan->tensor[pack->tensor].span.offset,
+							 state->params + plan->tensor[pack->tensor].span.offset + pack->first,
 							 pack->rs, pack->cs, pack->M, pack->K);
 	}
 }

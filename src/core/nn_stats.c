@@ -409,3 +409,35 @@ nn_student_quantile(double p, double nu)
 	}
 	return p < 0.5 ? -t : t;
 }
+
+/* Lets x[i] sink to its place in the heap of the first n. */
+static void
+heap_sink(double *x, size_t i, size_t n)
+{
+	double		moved = x[i];
+
+	for (size_t child; (child = 2 * i + 1) < n; i = child)
+	{
+		if (child + 1 < n && x[child + 1] > x[child])
+			child++;
+		if (x[child] <= moved)
+			break;
+		x[i] = x[child];
+	}
+	x[i] = moved;
+}
+
+void
+nn_stats_sort(double *x, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+		heap_sink(x, i, n);
+	for (size_t end = n; end-- > 1;)
+	{
+		double		largest = x[0];
+
+		x[0] = x[end];
+		x[end] = largest;
+		heap_sink(x, 0, end);
+	}
+}

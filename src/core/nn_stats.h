@@ -34,6 +34,9 @@ extern double nn_stats_quantile(const NnEnv *env, const double *x, size_t n, dou
 extern double nn_stats_quantile_in_place(const NnEnv *env, double *x, size_t n, double p);
 extern double nn_stats_median(const NnEnv *env, const double *x, size_t n);
 
+/* Sorts x [n] upwards, in place; no NaN.  n log n in the worst case too. */
+extern void nn_stats_sort(double *x, size_t n);
+
 /* P(Z <= z) of the standard normal distribution, precise in both tails. */
 extern double nn_normal_cdf(double z);
 

@@ -35,6 +35,7 @@ tile_forward(NnMember *member, const NnWindow *windows, const NnTile *tile)
 					 nn_state_output(state, NN_LAYER_PAST),
 					 nn_state_output(state, NN_LAYER_FUTURE),
 					 nn_state_output(state, NN_LAYER_STATIC), member->target);
+	nn_window_identity(member->data, windows + tile->first, tile->count, tile->L, state->identity);
 	nn_state_forward(state);
 }
 
@@ -52,11 +53,54 @@ tile_loss(NnMember *member, const NnTile *tile, double factor, NnShard *shard)
 								   &shard->known);
 }
 
+/*
+ * Moves the past in state by epsilon against the network: x += epsilon * sign(gradient)
+ * (Goodfellow et al. 2015), targets and past covariates only.  What is known ahead and
+ * masks stay; padding has no gradient.
+ */
+static void
+tile_attack(NnMember *member, nn_real epsilon)
+{
+	NnState    *state = member->state;
+	const NnShape *shape = &member->plan->layer[NN_LAYER_PAST].out;
+	nn_real    *past = nn_state_output(state, NN_LAYER_PAST);
+	const nn_real *gradient = nn_state_gradient(state, NN_LAYER_PAST);
+	size_t		row = (size_t) shape->C * state->L,
+				moved = (size_t) (member->spec->ntargets + member->spec->npast) * state->L;
+
+	for (uint32_t t = 0; t < shape->T; t++, past += row, gradient += row)
+		for (size_t i = 0; i < moved; i++)
+			past[i] += epsilon * (nn_real) ((gradient[i] > 0) - (gradient[i] < 0));
+}
+
+/*
+ * Loss of a tile as it is, and the gradient of the mean of that and of the loss under
+ * attack: half of the weight each.
+ */
+static void
+tile_learn_attacked(NnMember *member, const NnTile *tile, NnShard *shard)
+{
+	NnState    *state = member->state;
+	NnShard		attacked = {0, 0};
+	double		half = member->job->factor / 2;
+
+	state->explain = true;
+	tile_loss(member, tile, half, shard);
+	nn_state_backward(state);
+	tile_attack(member, (nn_real) member->spec->adversarial_epsilon);
+	nn_state_forward(state);
+	state->explain = false;		/* where the attacked past would go is nobody's business */
+	tile_loss(member, tile, half, &attacked);
+	nn_state_backward(state);
+}
+
+/* Packs parameters that changed; an attack goes through the transposes of the inputs too. */
 static void
 params_pack(NnMember *member)
 {
 	if (member->version == member->job->version)
 		return;
+	member->state->explain = member->spec->adversarial_epsilon > 0;
 	nn_state_pack(member->state);
 	member->version = member->job->version;
 }
@@ -79,6 +123,11 @@ nn_member_shard(NnMember *member, uint32_t s, nn_real *slot)
 		NnTile		tile = nn_tile_get(n, i);
 
 		tile_forward(member, member->batch, &tile);
+		if (member->spec->adversarial_epsilon > 0)
+		{
+			tile_learn_attacked(member, &tile, &member->shard[s]);
+			continue;
+		}
 		tile_loss(member, &tile, member->job->factor, &member->shard[s]);
 		nn_state_backward(member->state);
 	}
@@ -147,7 +196,8 @@ typedef enum Part
 {
 	PART_SPEC, PART_PLAN, PART_JOB, PART_PARAMS, PART_SLOTS, PART_SHARDS, PART_BATCH,
 	PART_VALIDATION, PART_FIRST, PART_HISTORY, PART_X, PART_Y, PART_LEVEL, PART_KNOWN,
-	PART_STATICS, PART_START, PART_GAP_FIRST, PART_GAP, PART_GROUP, PART_CENTER, PART_SCALE
+	PART_STATICS, PART_START, PART_GAP_FIRST, PART_GAP, PART_GROUP, PART_IDENTITY,
+	PART_CENTER, PART_SCALE
 } Part;
 
 #define NPARTS (PART_SCALE + 1)
@@ -206,6 +256,8 @@ parts_list(const NnMember *leader, PartCopy *part)
 		[PART_GAP_FIRST] = {data->gap_first, ((size_t) series->C + 1) * sizeof(size_t)},
 		[PART_GAP] = {data->gap, data->gap ? data->gap_first[series->C] * sizeof(uint32_t) : 0},
 		[PART_GROUP] = {data->group, series->nseries * sizeof(uint32_t)},
+		[PART_IDENTITY] = {data->identity,
+			data->identity ? series->nseries * sizeof(uint32_t) : 0},
 		[PART_CENTER] = {prep->center, scales * sizeof(double)},
 		[PART_SCALE] = {prep->scale, scales * sizeof(double)}
 	};
@@ -289,6 +341,7 @@ share_data(const NnEnv *env, void *block)
 	data->prep = prep;
 	data->series = series;
 	data->group = share_part(block, PART_GROUP);
+	data->identity = share_part(block, PART_IDENTITY);
 	data->C = share->data_C;
 	data->x = share_part(block, PART_X);
 	data->y = share_part(block, PART_Y);

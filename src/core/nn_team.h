@@ -12,6 +12,10 @@
  * host's business (meet); between two meetings only the leader writes the job,
  * the batch and the parameters, and each participant only its own shards.
  *
+ * With spec->adversarial_epsilon above 0 each tile is learned twice, as it is and with
+ * its past moved against the network (Goodfellow et al. 2015), half of the weight each:
+ * twice the time, the same memory.  Losses are those of the windows as they are.
+ *
  * What workers need lies in one block of memory without pointers (nn_share_*),
  * which the host puts where all can map it.
  */

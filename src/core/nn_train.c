@@ -83,7 +83,36 @@ nn_trainer_create(const NnEnv *env, const NnSpec *spec, const NnPlan *plan,
 	trainer->leader = leader_create(trainer);
 	trainer->optim = nn_optim_create(env, spec, plan);
 	nn_params_init(env, plan, spec->seed, trainer->params);
+	trainer->epochs = spec->epochs;
 	return trainer;
+}
+
+void
+nn_trainer_freeze(NnTrainer *trainer, const bool *frozen)
+{
+	const NnPlan *plan = trainer->plan;
+
+	trainer->frozen = NN_NEW_ARRAY(trainer->env, bool, plan->ntensors);
+	memcpy(trainer->frozen, frozen, plan->ntensors * sizeof(bool));
+	trainer->initial = NN_NEW_ARRAY(trainer->env, nn_real, plan->nparams);
+	memcpy(trainer->initial, trainer->params, plan->nparams * sizeof(nn_real));
+}
+
+/* Takes frozen tensors out of a gradient, or puts their values back. */
+static void
+frozen_restore(const NnTrainer *trainer, nn_real *slab, const nn_real *from)
+{
+	for (uint32_t i = 0; trainer->frozen && i < trainer->plan->ntensors; i++)
+	{
+		NnSpan		span = trainer->plan->tensor[i].span;
+
+		if (!trainer->frozen[i])
+			continue;
+		if (from)
+			memcpy(slab + span.offset, from + span.offset, span.count * sizeof(nn_real));
+		else
+			memset(slab + span.offset, 0, span.count * sizeof(nn_real));
+	}
 }
 
 /* Known targets of a window: what its loss is averaged over. */
@@ -171,9 +200,11 @@ nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate, uint64_t *
 	/* Each is a pass over all parameters: up to a tenth of a second for the largest models. */
 	penalty = nn_penalty_add(trainer->spec, plan, trainer->params, trainer->gradient);
 	trainer->env->poll(trainer->env->host);
+	frozen_restore(trainer, trainer->gradient, NULL);
 	*norm = nn_gradient_clip(trainer->spec, plan->nactive, trainer->gradient);
 	trainer->env->poll(trainer->env->host);
 	nn_optim_step(trainer->optim, learning_rate, trainer->params, trainer->gradient);
+	frozen_restore(trainer, trainer->params, trainer->initial);
 	leader->job->version++;
 	return sum + penalty * (double) batch_known;
 }
@@ -240,26 +271,36 @@ params_check(const NnTrainer *trainer)
 			diverged(trainer, trainer->report.best_epoch, "a parameter");
 }
 
-/* One pass over the training windows. */
+/* One pass over the training windows; cuts as in nn_learning_rate. */
 static void
-epoch_run(NnTrainer *trainer, uint32_t epoch, NnEpoch *log)
+epoch_run(NnTrainer *trainer, uint32_t epoch, uint32_t cuts, NnEpoch *log)
 {
 	const NnSpec *spec = trainer->spec;
 	double		sum = 0,
 				norm_sum = 0;
 	uint64_t	known = 0;
-	uint32_t	steps = 0;
+	uint32_t	steps = 0,
+				wanted = trainer->ntrain;
 
+	if (spec->steps_per_epoch > 0 && wanted / spec->batch_size >= spec->steps_per_epoch)
+		wanted = spec->steps_per_epoch * spec->batch_size;
 	for (uint32_t i = 0; i < trainer->ntrain; i++)
 		trainer->order[i] = i;
 	if (spec->shuffle)
 		nn_rng_shuffle(spec->seed, NN_STREAM_ORDER, epoch, trainer->order, trainer->ntrain);
-	for (uint32_t first = 0; first < trainer->ntrain; first += spec->batch_size, steps++)
+	for (uint32_t first = 0; first < wanted; first += spec->batch_size, steps++)
 	{
-		uint32_t	n = trainer->ntrain - first < spec->batch_size ?
-			trainer->ntrain - first : spec->batch_size;
+		uint32_t	n = wanted - first < spec->batch_size ? wanted - first : spec->batch_size;
 		double		norm;
 
+		if (steps > 0 && trainer->expired && trainer->expired(trainer->host))
+		{
+			trainer->stopped = true;
+			break;
+		}
+		/* The log keeps that of the last step. */
+		log->learning_rate = nn_learning_rate(spec, epoch, steps,
+											  (wanted - 1) / spec->batch_size + 1, cuts);
 		for (uint32_t i = 0; i < n; i++)
 			trainer->leader->batch[i] = trainer->train[trainer->order[first + i]];
 		sum += nn_trainer_step(trainer, n, log->learning_rate, &known, &norm);
@@ -284,13 +325,18 @@ nn_trainer_run(NnTrainer *trainer)
 				since_cut = 0,
 				cuts = 0;
 
-	for (uint32_t epoch = 0; epoch < spec->epochs; epoch++)
+	for (uint32_t epoch = 0; epoch < trainer->epochs && !trainer->stopped; epoch++)
 	{
 		NnEpoch    *log = &report->epoch[epoch];
 		double		watched;
 
-		log->learning_rate = nn_learning_rate(spec, epoch, cuts);
-		epoch_run(trainer, epoch, log);
+		/* Before the first step of an epoch it is asked here: an epoch without a step has no line. */
+		if (epoch > 0 && trainer->expired && trainer->expired(trainer->host))
+		{
+			trainer->stopped = true;
+			break;
+		}
+		epoch_run(trainer, epoch, cuts, log);
 		report->nepochs = epoch + 1;
 		watched = trainer->nvalidation > 0 ? log->validation_loss : log->loss;
 		since_best++;

@@ -33,8 +33,14 @@ typedef struct NnTrainer
 	NnJob		job;			/* the leader's, while it is alone */
 	NnOptim    *optim;
 	NnReport	report;
+	uint32_t	epochs;			/* at the most; the spec's, which schedules go by, unless lowered */
+	bool	   *frozen;			/* [ntensors] tensors that keep their values; NULL: none */
+	nn_real    *initial;		/* [nparams] those values */
+	bool		stopped;		/* before its time, by expired */
 	/* Called after each epoch (from 0); may be NULL. */
 	void		(*on_epoch) (void *host, const struct NnTrainer *trainer, uint32_t epoch);
+	/* Asked before each step but the very first: is the time up?  May be NULL. */
+	bool		(*expired) (void *host);
 	void	   *host;
 } NnTrainer;
 
@@ -57,6 +63,9 @@ extern NnTrainer *nn_trainer_create(const NnEnv *env, const NnSpec *spec, const 
  * Fails with NN_DIVERGED when a loss or a parameter leaves the finite numbers.
  */
 extern void nn_trainer_run(NnTrainer *trainer);
+
+/* Keeps the current values of the tensors that frozen [ntensors] says, whatever the gradient. */
+extern void nn_trainer_freeze(NnTrainer *trainer, const bool *frozen);
 
 /* Mean loss of windows under the current parameters, dropout off; NaN when none. */
 extern double nn_trainer_loss(NnTrainer *trainer, const NnWindow *windows, uint32_t n);

@@ -238,6 +238,13 @@ v_gelu_slope(nn_vec x)
 	}
 
 NN_INLINE nn_vec
+v_exp_negative(nn_vec t)
+{
+	NN_EACH(y, t, exp(s));
+	return y;
+}
+
+NN_INLINE nn_vec
 v_sigmoid(nn_vec x)
 {
 	NN_EACH(y, x, s < 0 ? exp(s) / (1 + exp(s)) : 1 / (1 + exp(-s)));

@@ -8,7 +8,8 @@
  *
  * The one thing it knows beyond that: under "linear" a row whose gap was still
  * open at the origin holds a value that looks ahead.  Such lanes are found by one
- * look at the origin's row and put back to the last value known then.
+ * look at the origin's row and put back to the last value known then.  What padding
+ * repeats is taken from the lane itself, after that: it looks no further ahead.
  */
 #include "core/nn_data.h"
 
@@ -56,10 +57,10 @@ static void
 gap_flatten(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap, uint32_t L,
 			nn_real *lane)
 {
-	uint32_t	begin = window->origin + 1 - data->spec->context;
+	int64_t		begin = (int64_t) window->origin + 1 - data->spec->context;
 	nn_real		last = data->x[((size_t) gap - 1) * data->C + c];
 
-	for (uint32_t row = gap > begin ? gap : begin; row <= window->origin; row++)
+	for (int64_t row = gap > begin ? gap : begin; row <= window->origin; row++)
 		lane[((size_t) (row - begin) * data->C + c) * L] = last;
 }
 
@@ -78,13 +79,13 @@ gap_flatten_difference(const NnData *data, const NnWindow *window, uint32_t c, u
 #endif
 	const NnPrep *prep = data->prep;
 	uint32_t	ntargets = data->spec->ntargets,
-				lag = data->spec->difference,
-				begin = window->origin + 1 - data->spec->context;
+				lag = data->spec->difference;
+	int64_t		begin = (int64_t) window->origin + 1 - data->spec->context;
 	size_t		at = (size_t) data->group[window->series] * prep->C + c;
-	uint64_t	start = (uint64_t) data->start[(size_t) window->series * data->series->C + c] + lag;
+	int64_t		start = (int64_t) data->start[(size_t) window->series * data->series->C + c] + lag;
 	double		last = data->level[((size_t) gap - 1) * ntargets + c];
 
-	for (uint32_t row = gap > begin ? gap : begin; row <= window->origin; row++)
+	for (int64_t row = gap > begin ? gap : begin; row <= window->origin; row++)
 	{
 		double		before = last,
 					scaled;
@@ -121,20 +122,66 @@ lane_look_back(const NnData *data, const NnWindow *window, uint32_t L, nn_real *
 	}
 }
 
+/* The first pad rows of one lane repeat later ones. */
+static void
+lane_repeat(const NnData *data, uint32_t pad, uint32_t L, nn_real *lane)
+{
+	size_t		C = data->C;
+
+	for (uint32_t t = 0; t < pad; t++)
+	{
+		uint32_t	from = nn_pad_source(data->spec, pad, t);
+
+		for (size_t c = 0; c < C; c++)
+			lane[(t * C + c) * L] = lane[(from * C + c) * L];
+	}
+}
+
+/*
+ * Own rows of lanes whose context begins with padding, from[pad of the lane] up to most;
+ * the other lanes' rows there, too.  Lanes n..L-1 get zeros.
+ */
+static void
+rows_before_copy(const NnData *data, const NnWindow *windows, const uint32_t *pad, uint32_t most,
+				 uint32_t n, uint32_t L, nn_real *past)
+{
+	size_t		C = data->C;
+
+	memset(past, 0, most * C * L * sizeof(nn_real));
+	for (uint32_t lane = 0; lane < n; lane++)
+	{
+		const nn_real *x = data->x + ((size_t) windows[lane].origin + 1 + pad[lane] -
+									  data->spec->context) * C;
+
+		for (size_t i = pad[lane] * C; i < most * C; i++)
+			past[i * L + lane] = *x++;
+	}
+}
+
 /* past [context][C][L] */
 static void
 past_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L, nn_real *past)
 {
 	const nn_real *src[NN_MAX_LANES] = {NULL};
-	uint32_t	context = data->spec->context;
+	uint32_t	pad[NN_MAX_LANES] = {0},
+				context = data->spec->context,
+				most = 0;		/* rows of padding of the lane that has the most */
 
 	for (uint32_t lane = 0; lane < n; lane++)
-		src[lane] = data->x + ((size_t) windows[lane].origin + 1 - context) * data->C;
-	lanes_copy(past, src, n, L, context, data->C, data->C, NN_R(0.0));
-	if (data->gap == NULL)
-		return;
+	{
+		pad[lane] = nn_window_pad(data->spec, data->series, &windows[lane]);
+		most = pad[lane] > most ? pad[lane] : most;
+	}
 	for (uint32_t lane = 0; lane < n; lane++)
+		src[lane] = data->x + ((size_t) windows[lane].origin + 1 + most - context) * data->C;
+	lanes_copy(past + (size_t) most * data->C * L, src, n, L, context - most, data->C, data->C,
+			   NN_R(0.0));
+	if (most > 0)
+		rows_before_copy(data, windows, pad, most, n, L, past);
+	for (uint32_t lane = 0; lane < n && data->gap != NULL; lane++)
 		lane_look_back(data, &windows[lane], L, past + lane);
+	for (uint32_t lane = 0; lane < n; lane++)
+		lane_repeat(data, pad[lane], L, past + lane);
 }
 
 /* Rows of the horizon that lie within the window's series. */
@@ -210,4 +257,13 @@ nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32
 	if (target != NULL)
 		horizon_gather(data, windows, n, L, data->y, spec->ntargets, spec->ntargets,
 					   (nn_real) NAN, target);
+}
+
+void
+nn_window_identity(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L,
+				   uint32_t *identity)
+{
+	for (uint32_t lane = 0; lane < L; lane++)
+		identity[lane] = lane >= n ? NN_IDENTITY_NONE :
+			data->identity ? data->identity[windows[lane].series] : windows[lane].series;
 }

@@ -19,6 +19,7 @@
 /* GUCs, in lstm.c */
 extern int	lstm_max_memory_kb;		/* lstm.max_memory, default 1GB, GUC_UNIT_KB */
 extern int	lstm_model_cache_kb;	/* lstm.model_cache, default 64MB, GUC_UNIT_KB */
+extern double lstm_train_seconds;	/* lstm.train_seconds: time for a training, 0: no limit */
 extern int	lstm_progress;			/* lstm.progress: epochs between NOTICEs, 0: none */
 extern char *lstm_kernels;			/* lstm.kernels: auto, generic, avx2, avx512 */
 

@@ -2,10 +2,15 @@
  * evaluate.c
  *		lstm.evaluate: errors in original units, beside a simple method's.
  *
- * Metrics as in Hyndman and Koehler (2006): smape in percent of the mean of
- * |actual| and |forecast|; mape in percent, over actuals other than 0; mase by
- * the mean absolute seasonal difference of the source's rows of that series.
- * Costs one forecast per origin; keeps sums only.
+ * Metrics are those of metrics.h; mase and rmsse are scaled by the seasonal
+ * differences of the source's rows of that series.  Keeps sums only.
+ *
+ * Costs one forecast per origin, and one of the baseline.  A baseline with
+ * parameters is fitted at a series' first origin, and anew each time the rows before
+ * an origin have doubled, up to the rows that it reads (opponent.h): in all about as
+ * much as two fits on the newest 2,000 rows of each series and target, some 10 ms;
+ * a forecast of it costs a pass over those rows, 50 to 80 microseconds.  The mean is
+ * carried along; the other methods look at a few rows.
  */
 #include "postgres.h"
 
@@ -14,67 +19,96 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "core/nn_baseline.h"
-#include "core/nn_loss.h"
 #include "pg/env.h"
+#include "pg/metrics.h"
+#include "pg/opponent.h"
 #include "pg/origins.h"
 
 PG_FUNCTION_INFO_V1(lstm_evaluate);
 
 enum
 {
-	ARG_MODEL, ARG_SOURCE, ARG_HORIZON, ARG_STRIDE, ARG_BASELINE, ARG_VERSION
+	ARG_MODEL, ARG_SOURCE, ARG_HORIZON, ARG_STRIDE, ARG_BASELINE, ARG_VERSION, ARG_LEVEL, ARG_BY_STEP
 };
 
-#define RESULT_COLUMNS 14
-
-/* Level of the intervals whose coverage is counted. */
-#define COVERAGE_LEVEL 0.95
-
-typedef struct Sums
-{
-	uint64		n, nonzero, scaled, base, covered;
-	double		absolute, square, percentage, symmetric, mase, baseline_absolute,
-				baseline_square, matched;
-} Sums;
+#define RESULT_COLUMNS 19
 
 typedef struct Evaluation
 {
 	Origins		origins;
-	NnBaselineKind kind;
-	bool		interval;
-	Sums	   *sums;			/* [nseries][ntargets] */
-	double	   *mase_scale;		/* [nseries][ntargets] */
+	double		level;			/* of the intervals */
+	NnClassicKind kind;
+	Opponent   *opponent;
+	MetricSums *sums;			/* [nseries][ntargets] */
+	MetricSums *step;			/* [horizon][ntargets]; NULL: not asked for */
+	MetricScale *scale;			/* [nseries][ntargets] */
+	double	   *parameter;		/* [ntargets][NN_CLASSIC_PARAMETERS] of the series under way */
+	double	   *mean;			/* [ntargets] of its known values so far */
+	uint64	   *count;			/* [ntargets] how many */
+	uint32		series, fitted; /* which it is, and the rows looked at so far; 0: none */
 	double	   *baseline;		/* [horizon] */
 } Evaluation;
 
+/* Carries the means on to the first rows rows of a series. */
 static void
-pair_add(Sums *sums, double actual, double point, double baseline, double scale)
+mean_advance(Evaluation *e, uint32 s, uint32 rows)
 {
-	double		error = fabs(actual - point),
-				size = (fabs(actual) + fabs(point)) / 2;
+	const NnSeries *series = &e->origins.run->data->series;
+	uint32		ntargets = e->origins.run->model->spec.ntargets;
 
-	sums->n++;
-	sums->absolute += error;
-	sums->square += error * error;
-	sums->symmetric += size > 0 ? 100 * error / size : 0;
-	if (actual != 0)
+	if (s != e->series)
+		e->fitted = 0;
+	e->series = s;
+	for (uint32 k = 0; k < ntargets; k++)
 	{
-		sums->nonzero++;
-		sums->percentage += 100 * error / fabs(actual);
+		if (e->fitted == 0)
+			e->mean[k] = (double) (e->count[k] = 0);
+		for (uint32 t = e->fitted; t < rows; t++)
+		{
+			double		value = series->value[((size_t) series->first[s] + t) * series->C + k];
+
+			if (isnan(value))
+				continue;
+			e->count[k]++;
+			/* Parts, not sums: values may be near the largest number. */
+			e->mean[k] += value / (double) e->count[k] - e->mean[k] / (double) e->count[k];
+		}
 	}
-	if (scale > 0)
-	{
-		sums->scaled++;
-		sums->mase += error / scale;
-	}
-	if (!isnan(baseline))
-	{
-		sums->base++;
-		sums->matched += error;
-		sums->baseline_absolute += fabs(actual - baseline);
-		sums->baseline_square += (actual - baseline) * (actual - baseline);
-	}
+	e->fitted = rows;
+}
+
+/* Origins come in order of series and time. */
+static void
+baseline_fit(Evaluation *e, const NnWindow *window, uint32 rows)
+{
+	const ModelRun *run = e->origins.run;
+	uint32		most = e->opponent->most;
+
+	if (e->kind == NN_CLASSIC_MEAN)
+		mean_advance(e, window->series, rows);
+	if (!opponent_is_fitted(e->kind))
+		return;
+	if (window->series == e->series && e->fitted > 0 &&
+		(rows < 2 * (uint64) e->fitted || e->fitted >= most))
+		return;
+	e->series = window->series;
+	e->fitted = rows;
+	for (uint32 k = 0; k < run->model->spec.ntargets; k++)
+		opponent_fit(e->opponent, e->kind, &run->data->series, window->series, k, rows,
+					 e->parameter + (size_t) k * NN_CLASSIC_PARAMETERS);
+}
+
+/* The baseline's forecasts of target k after the first rows rows. */
+static void
+baseline_forecast(Evaluation *e, const NnWindow *window, uint32 k, uint32 rows)
+{
+	if (e->kind != NN_CLASSIC_MEAN)
+		opponent_forecast(e->opponent, e->kind, e->parameter + (size_t) k * NN_CLASSIC_PARAMETERS,
+						  &e->origins.run->data->series, window->series, k, rows,
+						  e->origins.horizon, e->baseline);
+	else
+		for (uint32 h = 0; h < e->origins.horizon; h++)
+			e->baseline[h] = e->count[k] > 0 ? e->mean[k] : NAN;
 }
 
 static void
@@ -83,80 +117,44 @@ origin_add(void *host, const NnWindow *window, const double *point, const double
 {
 	Evaluation *e = host;
 	const ModelRun *run = e->origins.run;
-	uint32		ntargets = run->model->spec.ntargets;
+	const NnSeries *series = &run->data->series;
+	uint32		ntargets = run->model->spec.ntargets,
+				rows = window->origin + 1 - series->first[window->series];
+	size_t		values = (size_t) e->origins.horizon * ntargets;
 
+	baseline_fit(e, window, rows);
 	for (uint32 k = 0; k < ntargets; k++)
 	{
 		size_t		cell = (size_t) window->series * ntargets + k;
 
-		nn_baseline_forecast(&run->data->series, e->kind, run->model->spec.season,
-							 window->series, window->origin, e->origins.horizon, k, e->baseline);
+		baseline_forecast(e, window, k, rows);
 		for (uint32 h = 0; h < e->origins.horizon; h++)
 		{
 			size_t		at = (size_t) h * ntargets + k;
-			double		actual = origin_actual(run, window, h, k);
+			MetricPair	pair = {
+				.actual = origin_actual(run, window, h, k),
+				.point = point[at],
+				.baseline = e->baseline[h]
+			};
 
-			if (isnan(actual))
+			if (isnan(pair.actual))
 				continue;
-			pair_add(&e->sums[cell], actual, point[at], e->baseline[h], e->mase_scale[cell]);
-			e->sums[cell].covered += actual >= low[at] && actual <= high[at];
+			for (int v = 0; v < METRIC_LEVELS; v++)
+			{
+				pair.low[v] = low[v * values + at];
+				pair.high[v] = high[v * values + at];
+			}
+			metrics_add(&e->sums[cell], &pair, e->scale[cell], e->level);
+			if (e->step != NULL)
+				metrics_add(&e->step[at], &pair, e->scale[cell], e->level);
 		}
 	}
 }
 
-static void
-sums_add(Sums *to, const Sums *from)
-{
-	to->n += from->n;
-	to->nonzero += from->nonzero;
-	to->scaled += from->scaled;
-	to->base += from->base;
-	to->covered += from->covered;
-	to->absolute += from->absolute;
-	to->square += from->square;
-	to->percentage += from->percentage;
-	to->symmetric += from->symmetric;
-	to->mase += from->mase;
-	to->baseline_absolute += from->baseline_absolute;
-	to->baseline_square += from->baseline_square;
-	to->matched += from->matched;
-}
-
-/* The metrics of one row of the result. */
-typedef struct Metrics
-{
-	uint64		n;
-	double		value[10];		/* mae, mse, rmse, mape, smape, mase, coverage, baseline_mae,
-								 * baseline_rmse, skill; NaN: none */
-} Metrics;
-
-static double
-ratio(double sum, uint64 n)
-{
-	return n > 0 ? sum / (double) n : NAN;
-}
-
-static Metrics
-metrics_of(const Evaluation *e, const Sums *sums)
-{
-	Metrics		m = {.n = sums->n};
-
-	m.value[0] = ratio(sums->absolute, sums->n);
-	m.value[1] = ratio(sums->square, sums->n);
-	m.value[2] = sqrt(m.value[1]);
-	m.value[3] = ratio(sums->percentage, sums->nonzero);
-	m.value[4] = ratio(sums->symmetric, sums->n);
-	m.value[5] = ratio(sums->mase, sums->scaled);
-	m.value[6] = e->interval ? ratio((double) sums->covered, sums->n) : NAN;
-	m.value[7] = ratio(sums->baseline_absolute, sums->base);
-	m.value[8] = sqrt(ratio(sums->baseline_square, sums->base));
-	m.value[9] = sums->baseline_absolute > 0 ? 1 - sums->matched / sums->baseline_absolute : NAN;
-	return m;
-}
-
+/* step 0: of all steps. */
 static void
 metrics_put(ReturnSetInfo *rsinfo, const char *level, const char *series, const char *target,
-			const Metrics *metrics)
+			uint32 step, const Metrics *metrics)
 {
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS] = {false};
@@ -167,41 +165,11 @@ metrics_put(ReturnSetInfo *rsinfo, const char *level, const char *series, const 
 	nulls[2] = target == NULL;
 	values[2] = target ? CStringGetTextDatum(target) : (Datum) 0;
 	values[3] = Int64GetDatum((int64) metrics->n);
-	for (int i = 0; i < 10; i++)
-	{
-		nulls[4 + i] = isnan(metrics->value[i]);
-		values[4 + i] = Float8GetDatum(metrics->value[i]);
-	}
+	for (int i = 0; i < METRICS; i++)
+		result_float(metrics->value[i], &values[4 + i], &nulls[4 + i]);
+	nulls[RESULT_COLUMNS - 1] = step == 0;
+	values[RESULT_COLUMNS - 1] = Int32GetDatum((int32) step);
 	result_put(rsinfo, values, nulls);
-}
-
-/*
- * Over all targets: counts add up, errors and their likes are means over the
- * targets (their units differ); skill compares those means.
- */
-static Metrics
-metrics_average(const Metrics *each, uint32 n)
-{
-	Metrics		all = {0};
-
-	for (int i = 0; i < 10; i++)
-	{
-		double		sum = 0;
-		uint64		known = 0;
-
-		for (uint32 k = 0; k < n; k++)
-			if (!isnan(each[k].value[i]))
-			{
-				sum += each[k].value[i];
-				known++;
-			}
-		all.value[i] = ratio(sum, known);
-	}
-	for (uint32 k = 0; k < n; k++)
-		all.n += each[k].n;
-	if (n > 1)
-		all.value[9] = all.value[7] > 0 ? 1 - all.value[0] / all.value[7] : NAN;
-	return all;
 }
 
 static void
@@ -216,57 +184,54 @@ result_put_all(const Evaluation *e, ReturnSetInfo *rsinfo)
 	for (uint32 s = 0; run->roles.nseries > 0 && s < nseries; s++)
 		for (uint32 k = 0; k < ntargets; k++)
 		{
-			Metrics		m = metrics_of(e, &e->sums[(size_t) s * ntargets + k]);
+			Metrics		m = metrics_of(&e->sums[(size_t) s * ntargets + k]);
 
-			metrics_put(rsinfo, "series", model_run_series(run, s), run->roles.target[k], &m);
+			metrics_put(rsinfo, "series", model_run_series(run, s), run->roles.target[k], 0, &m);
 		}
 	for (uint32 k = 0; k < ntargets; k++)
 	{
-		Sums		sums = {0};
+		MetricSums	sums = {0};
 
 		for (uint32 s = 0; s < nseries; s++)
-			sums_add(&sums, &e->sums[(size_t) s * ntargets + k]);
-		each[k] = metrics_of(e, &sums);
-		metrics_put(rsinfo, "target", NULL, run->roles.target[k], &each[k]);
+			metrics_merge(&sums, &e->sums[(size_t) s * ntargets + k]);
+		each[k] = metrics_of(&sums);
+		metrics_put(rsinfo, "target", NULL, run->roles.target[k], 0, &each[k]);
 	}
 	all = metrics_average(each, ntargets);
-	metrics_put(rsinfo, "all", NULL, NULL, &all);
-}
+	metrics_put(rsinfo, "all", NULL, NULL, 0, &all);
+	for (uint32 k = 0; e->step != NULL && k < ntargets; k++)
+		for (uint32 h = 0; h < e->origins.horizon; h++)
+		{
+			Metrics		m = metrics_of(&e->step[(size_t) h * ntargets + k]);
 
-static NnBaselineKind
-baseline_parse(const char *name, uint32 season)
-{
-	static const NnBaselineKind kinds[] = {
-		NN_BASELINE_NAIVE, NN_BASELINE_SEASONAL, NN_BASELINE_MEAN, NN_BASELINE_DRIFT
-	};
-
-	if (strcmp(name, "auto") == 0)
-		return season > 1 ? NN_BASELINE_SEASONAL : NN_BASELINE_NAIVE;
-	for (size_t i = 0; i < lengthof(kinds); i++)
-		if (strcmp(name, nn_baseline_name(kinds[i])) == 0)
-			return kinds[i];
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown baseline \"%s\"", name),
-			 errhint("Baselines are auto, naive, seasonal_naive, mean and drift.")));
+			metrics_put(rsinfo, "step", NULL, run->roles.target[k], h + 1, &m);
+		}
 }
 
 static void
-evaluation_prepare(Evaluation *e)
+evaluation_prepare(Evaluation *e, bool by_step)
 {
 	ModelRun   *run = e->origins.run;
 	const NnSeries *series = &run->data->series;
-	uint32		ntargets = run->model->spec.ntargets;
+	uint32		ntargets = run->model->spec.ntargets,
+				season = run->model->spec.season;
 	size_t		cells = nn_size_mul(run->env, series->nseries, ntargets);
 
-	e->sums = NN_NEW_ARRAY(run->env, Sums, cells);
-	e->mase_scale = NN_NEW_ARRAY(run->env, double, cells);
+	e->opponent = opponent_create(run->env, season);
+	e->parameter = NN_NEW_ARRAY(run->env, double,
+								nn_size_mul(run->env, ntargets, NN_CLASSIC_PARAMETERS));
+	e->mean = NN_NEW_ARRAY(run->env, double, ntargets);
+	e->count = NN_NEW_ARRAY(run->env, uint64, ntargets);
+	e->sums = NN_NEW_ARRAY(run->env, MetricSums, cells);
+	if (by_step)
+		e->step = NN_NEW_ARRAY(run->env, MetricSums,
+							   nn_size_mul(run->env, e->origins.horizon, ntargets));
+	e->scale = NN_NEW_ARRAY(run->env, MetricScale, cells);
 	e->baseline = NN_NEW_ARRAY(run->env, double, e->origins.horizon);
-	e->interval = nn_loss_has_interval(&run->model->spec);
 	for (uint32 s = 0; s < series->nseries; s++)
 		for (uint32 k = 0; k < ntargets; k++)
-			e->mase_scale[(size_t) s * ntargets + k] =
-				nn_mase_scale(series, s, series->history[s], run->model->spec.season, k);
+			e->scale[(size_t) s * ntargets + k] =
+				metrics_scale(series, s, series->history[s], season, k);
 }
 
 Datum
@@ -276,19 +241,27 @@ lstm_evaluate(PG_FUNCTION_ARGS)
 	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	char	   *baseline = argument_text_required(fcinfo, ARG_BASELINE, "baseline");
-	Evaluation	e = {.origins = {.put = origin_add, .level = COVERAGE_LEVEL}};
+	double		levels[METRIC_LEVELS];
+	Evaluation	e = {.origins = {.put = origin_add, .level = levels, .nlevels = METRIC_LEVELS}};
 	ModelRun   *run;
 
 	e.origins.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
 	e.origins.stride = argument_steps(fcinfo, ARG_STRIDE, "stride", 1);
 	e.origins.host = &e;
+	e.level = argument_level(fcinfo, ARG_LEVEL);
+	metrics_levels(e.level, levels);
+	if (PG_ARGISNULL(ARG_BY_STEP))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"by_step\" must not be null")));
 	run = e.origins.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-										 argument_text(fcinfo, ARG_SOURCE), NULL, NULL);
-	e.kind = baseline_parse(baseline, run->model->spec.season);
+										 argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
+										 e.origins.horizon);
+	e.kind = opponent_parse(baseline, run->model->spec.season);
 	if (e.origins.horizon == 0)
-		e.origins.horizon = run->model->spec.horizon;
+		e.origins.horizon = run->model->spec.forecast_horizon;
 	nn_forecast_check(run->env, &run->model->spec, e.origins.horizon);
-	evaluation_prepare(&e);
+	evaluation_prepare(&e, PG_GETARG_BOOL(ARG_BY_STEP));
 	origins_forecast(&e.origins);
 	result_put_all(&e, rsinfo);
 	call_memory_end(memory);

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/nn_adapt.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
 #include "pg/model_run.h"
@@ -58,6 +59,46 @@ series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, u
 	}
 }
 
+/*
+ * Adaptive intervals: forecasts from up to a horizon and NN_ADAPT_ORIGINS origins before the
+ * window, and lets its interval learn from them.  Only rows later than those of the training
+ * are learned from: what the model has seen, it misses less.  low and high
+ * [horizon][ntargets].
+ */
+static void
+interval_adapt(const ModelRun *run, NnPredictor *predictor, NnAdapter *adapter,
+			   const NnWindow *window, uint32 horizon, double level, const double *point,
+			   double *low, double *high)
+{
+	CallMemory	memory = call_memory_begin();
+	const NnSpec *spec = &run->model->spec;
+	size_t		values = (size_t) horizon * spec->ntargets;
+	uint32		rows = window->origin + 1 - run->data->series.first[window->series],
+				fresh = rows - model_run_fresh(run, window->series, rows),
+				back = Min(Min(rows - Min(rows, nn_rows_needed(spec)), fresh),
+						   horizon + NN_ADAPT_ORIGINS),
+				lanes = NN_TILE_LANES;
+	const NnEnv *env = env_create(memory.own);
+	double	   *past = NN_NEW_ARRAY(env, double, nn_size_mul(env, values, 3 * (size_t) lanes));
+
+	nn_adapter_reset(adapter);
+	for (uint32 done = 0; done < back; done += lanes)
+	{
+		NnWindow	windows[NN_TILE_LANES];
+		uint32		n = Min(lanes, back - done);
+
+		for (uint32 i = 0; i < n; i++)
+			windows[i] = (NnWindow) {window->series, window->origin - back + done + i};
+		model_run_predict(predictor, run->prepared, windows, n, horizon, &level, 1, past,
+						  past + values * n, past + 2 * values * n);
+		for (uint32 i = 0; i < n; i++)
+			nn_adapter_step(adapter, &run->data->series, windows[i].origin, past + i * values,
+							past + (n + i) * values, past + (2 * n + i) * values);
+	}
+	nn_adapter_step(adapter, &run->data->series, window->origin, point, low, high);
+	call_memory_end(memory);
+}
+
 static void
 forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double level)
 {
@@ -67,11 +108,15 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 	double	   *point = NN_NEW_ARRAY(run->env, double, values * lanes),
 			   *low = NN_NEW_ARRAY(run->env, double, values * lanes),
 			   *high = NN_NEW_ARRAY(run->env, double, values * lanes);
-	NnForecaster *forecaster = nn_forecaster_create(run->env, &run->model->spec, env_kernels(),
-													run->model->params, lanes, horizon);
+	bool		adaptive = run->model->spec.calibration == NN_CALIBRATION_ADAPTIVE;
+	NnPredictor *predictor = model_run_predictor(run, adaptive ? NN_TILE_LANES : lanes, horizon);
+	NnAdapter  *adapter = adaptive ?
+		nn_adapter_create(run->env, horizon, run->model->spec.ntargets, &level, 1) : NULL;
 	MemoryContext before = CurrentMemoryContext,
 				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 
+	if (adaptive)
+		nn_adapter_bound(adapter, &run->model->spec);
 	for (uint32 first = 0; first < nseries; first += lanes)
 	{
 		NnWindow	windows[NN_TILE_LANES];
@@ -82,8 +127,11 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 			windows[i] = model_run_newest(run, first + i);
 			model_run_future_check(run, &windows[i], horizon);
 		}
-		model_run_forecast(forecaster, run->prepared, windows, n, horizon, level, point, low,
-						   high);
+		model_run_predict(predictor, run->prepared, windows, n, horizon, &level, 1, point, low,
+						  high);
+		for (uint32 i = 0; adaptive && i < n; i++)
+			interval_adapt(run, predictor, adapter, &windows[i], horizon, level, point + i * values,
+						   low + i * values, high + i * values);
 		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
 			series_put(run, rsinfo, &windows[i], horizon, level, point + i * values,
@@ -105,10 +153,10 @@ lstm_forecast(PG_FUNCTION_ARGS)
 	ModelRun   *run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
 									 argument_text(fcinfo, ARG_SOURCE),
 									 argument_text(fcinfo, ARG_FUTURE),
-									 PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of);
+									 PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, horizon);
 
 	if (horizon == 0)
-		horizon = run->model->spec.horizon;
+		horizon = run->model->spec.forecast_horizon;
 	nn_forecast_check(run->env, &run->model->spec, horizon);
 	forecast_all(run, rsinfo, horizon, level);
 	call_memory_end(memory);

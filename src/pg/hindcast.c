@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/nn_adapt.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
 #include "pg/origins.h"
@@ -32,13 +33,37 @@ enum
 typedef struct Walk
 {
 	Origins    *origins;
-	NnForecaster *forecaster;
+	NnPredictor *predictor;
 	uint32		lanes, count;
 	NnWindow	windows[NN_TILE_LANES];
-	double	   *point, *low, *high; /* [lanes][horizon][ntargets] */
+	double	   *point;			/* [lanes][horizon][ntargets] */
+	double	   *low, *high;		/* [nlevels][count][horizon][ntargets] */
+	double	   *one_low, *one_high; /* [nlevels][horizon][ntargets] */
+	NnAdapter  *adapter;		/* NULL: intervals stay as they were calibrated */
+	uint32		adapted;		/* series that it is walking over */
+	uint32		fresh;			/* first row of it that the training has not seen */
 	uint64		total;
 	MemoryContext scratch;		/* for put, emptied after each tile */
 } Walk;
+
+/* Lets the intervals of one origin learn from those before, of rows after the training's. */
+static void
+walk_adapt(Walk *walk, const NnWindow *window, const double *point)
+{
+	const ModelRun *run = walk->origins->run;
+	const NnSeries *series = &run->data->series;
+
+	if (walk->adapter == NULL)
+		return;
+	if (walk->total++ == 0 || walk->adapted != window->series)
+	{
+		nn_adapter_reset(walk->adapter);
+		walk->adapted = window->series;
+		walk->fresh = model_run_fresh(run, window->series, series->history[window->series]);
+	}
+	if (window->origin + 1 - series->first[window->series] >= walk->fresh)
+		nn_adapter_step(walk->adapter, series, window->origin, point, walk->one_low, walk->one_high);
+}
 
 static void
 walk_flush(Walk *walk)
@@ -49,15 +74,26 @@ walk_flush(Walk *walk)
 
 	if (walk->count == 0)
 		return;
-	model_run_forecast(walk->forecaster, origins->run->prepared, walk->windows, walk->count,
-					   origins->horizon, origins->level, walk->point, walk->low, walk->high);
+	model_run_predict(walk->predictor, origins->run->prepared, walk->windows, walk->count,
+					  origins->horizon, origins->level, origins->nlevels, walk->point, walk->low,
+					  walk->high);
 	before = MemoryContextSwitchTo(walk->scratch);
 	for (uint32 i = 0; i < walk->count; i++)
-		origins->put(origins->host, &walk->windows[i], walk->point + i * values,
-					 walk->low + i * values, walk->high + i * values);
+	{
+		for (uint32 v = 0; v < origins->nlevels; v++)
+		{
+			size_t		from = ((size_t) v * walk->count + i) * values;
+
+			memcpy(walk->one_low + v * values, walk->low + from, values * sizeof(double));
+			memcpy(walk->one_high + v * values, walk->high + from, values * sizeof(double));
+		}
+		walk_adapt(walk, &walk->windows[i], walk->point + i * values);
+		origins->put(origins->host, &walk->windows[i], walk->point + i * values, walk->one_low,
+					 walk->one_high);
+	}
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(walk->scratch);
-	walk->total += walk->count;
+	walk->total += walk->adapter ? 0 : walk->count;
 	walk->count = 0;
 }
 
@@ -66,7 +102,7 @@ walk_series(Walk *walk, uint32 s)
 {
 	const ModelRun *run = walk->origins->run;
 	const NnSeries *series = &run->data->series;
-	uint32		needed = run->model->spec.context + run->model->spec.difference,
+	uint32		needed = nn_rows_needed(&run->model->spec),
 				after = run->roles.nfuture > 0 ? walk->origins->horizon : 1,
 				history = series->history[s];
 
@@ -87,15 +123,22 @@ origins_forecast(Origins *origins)
 	ModelRun   *run = origins->run;
 	const NnSpec *spec = &run->model->spec;
 	Walk		walk = {.origins = origins, .lanes = NN_TILE_LANES};
-	size_t		values = nn_size_mul(run->env, (size_t) origins->horizon * spec->ntargets,
-									 walk.lanes);
+	size_t		one = (size_t) origins->horizon * spec->ntargets,
+				values = nn_size_mul(run->env, one, walk.lanes);
 
 	walk.point = NN_NEW_ARRAY(run->env, double, values);
-	walk.low = NN_NEW_ARRAY(run->env, double, values);
-	walk.high = NN_NEW_ARRAY(run->env, double, values);
+	walk.low = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, values, origins->nlevels));
+	walk.high = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, values, origins->nlevels));
+	walk.one_low = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, one, origins->nlevels));
+	walk.one_high = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, one, origins->nlevels));
 	walk.scratch = AllocSetContextCreate(CurrentMemoryContext, "lstm rows", ALLOCSET_DEFAULT_SIZES);
-	walk.forecaster = nn_forecaster_create(run->env, spec, env_kernels(), run->model->params,
-										   walk.lanes, origins->horizon);
+	walk.predictor = model_run_predictor(run, walk.lanes, origins->horizon);
+	if (spec->calibration == NN_CALIBRATION_ADAPTIVE && origins->nlevels > 0)
+	{
+		walk.adapter = nn_adapter_create(run->env, origins->horizon, spec->ntargets, origins->level,
+										 origins->nlevels);
+		nn_adapter_bound(walk.adapter, spec);
+	}
 	for (uint32 s = 0; s < run->data->series.nseries; s++)
 		walk_series(&walk, s);
 	walk_flush(&walk);
@@ -103,10 +146,10 @@ origins_forecast(Origins *origins)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the source has no row with %u rows before it and %u after it",
-						spec->context + spec->difference - 1,
+						nn_rows_needed(spec) - 1,
 						run->roles.nfuture > 0 ? origins->horizon : 1),
 				 errhint("Give more rows: model \"%s\" looks back on %u.", run->row->name,
-						 spec->context + spec->difference)));
+						 nn_rows_needed(spec))));
 	return walk.total;
 }
 
@@ -173,15 +216,19 @@ lstm_hindcast(PG_FUNCTION_ARGS)
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	Origins		origins = {.put = hindcast_put};
 	Hindcast	hindcast = {&origins, rsinfo};
+	double		level;
 
 	origins.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
 	origins.stride = argument_steps(fcinfo, ARG_STRIDE, "stride", 1);
-	origins.level = argument_level(fcinfo, ARG_LEVEL);
+	level = argument_level(fcinfo, ARG_LEVEL);
+	origins.level = &level;
+	origins.nlevels = 1;
 	origins.host = &hindcast;
 	origins.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-								 argument_text(fcinfo, ARG_SOURCE), NULL, NULL);
+								 argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
+								 origins.horizon);
 	if (origins.horizon == 0)
-		origins.horizon = origins.run->model->spec.horizon;
+		origins.horizon = origins.run->model->spec.forecast_horizon;
 	nn_forecast_check(origins.run->env, &origins.run->model->spec, origins.horizon);
 	origins_forecast(&origins);
 	call_memory_end(memory);

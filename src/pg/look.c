@@ -19,7 +19,9 @@
 #include "utils/memutils.h"
 
 #include "core/nn_json.h"
+#include "core/nn_loss.h"
 #include "core/nn_op.h"
+#include "core/nn_predict.h"
 #include "pg/env.h"
 #include "pg/model_run.h"
 #include "pg/registry.h"
@@ -135,6 +137,19 @@ time_kind_name(NnTimeKind kind)
 	return "integer";
 }
 
+/* Words of the static covariates that are categories, by column. */
+static void
+describe_categories(NnText *text, const NnModel *model)
+{
+	nn_json_key(text, "categories");
+	nn_json_begin(text, '{');
+	for (uint32_t k = 0; k < model->nstatic_columns; k++)
+		if (model->categories != NULL && model->categories[k].n > 0)
+			describe_strings(text, model->statics[k], model->categories[k].word,
+							 model->categories[k].n);
+	nn_json_end(text, '}');
+}
+
 static void
 describe_data(NnText *text, const NnEnv *env, const NnModel *model)
 {
@@ -153,12 +168,14 @@ describe_data(NnText *text, const NnEnv *env, const NnModel *model)
 		nn_json_null(text);
 	describe_strings(text, "target", model->target, spec->ntargets);
 	describe_strings(text, "past_covariates", model->past, spec->npast);
-	describe_strings(text, "future_covariates", model->future, spec->nfuture);
-	describe_strings(text, "static_covariates", model->statics, spec->nstatic);
+	describe_strings(text, "future_covariates", model->future,
+					 spec->nfuture - nn_future_made(spec));
+	describe_strings(text, "static_covariates", model->statics, model->nstatic_columns);
+	describe_categories(text, model);
 	describe_strings(text, "series_columns", model->series_column, model->nseries_columns);
 	describe_integer(text, "series", model->nseries);
 	describe_integer(text, "context", spec->context);
-	describe_integer(text, "horizon", spec->horizon);
+	describe_integer(text, "horizon", spec->forecast_horizon);
 }
 
 static void
@@ -177,6 +194,42 @@ describe_report(NnText *text, const NnReport *report)
 	describe_integer(text, "train_windows", (int64_t) report->train_windows);
 	describe_integer(text, "validation_windows", (int64_t) report->validation_windows);
 	describe_integer(text, "rows", (int64_t) report->rows);
+	nn_json_key(text, "out_of_time");
+	nn_json_bool(text, report->out_of_time);
+	describe_integer(text, "skipped_series", (int64_t) report->nskipped);
+	describe_strings(text, "skipped", report->skipped, Min(report->nskipped, NN_MAX_SKIPPED));
+	nn_json_end(text, '}');
+}
+
+/* Who speaks in a forecast, with which weight, and how each alone did on the validation rows. */
+static void
+describe_members(NnText *text, const NnModel *model)
+{
+	nn_json_key(text, "networks");
+	nn_json_integer(text, model->spec.ensemble_size);
+	nn_json_key(text, "members");
+	nn_json_begin(text, '[');
+	for (uint32_t m = 0; m < nn_member_count(&model->spec); m++)
+	{
+		nn_json_begin(text, '{');
+		nn_json_key(text, "name");
+		nn_json_string(text, nn_member_name(&model->spec, m));
+		describe_number(text, "weight", model->weight ? model->weight[m] : 1);
+		describe_number(text, "mae", model->report.member_mae[m]);
+		nn_json_end(text, '}');
+	}
+	nn_json_end(text, ']');
+	nn_json_key(text, "interval");
+	nn_json_begin(text, '{');
+	nn_json_key(text, "source");
+	nn_json_string(text, model->interval.steps > 0 ? "calibrated" :
+				   nn_loss_has_interval(&model->spec) ? "loss" : "none");
+	if (model->interval.steps > 0)
+	{
+		nn_json_key(text, "measure");
+		nn_json_string(text, nn_measure_name(model->interval.unit));
+		describe_integer(text, "steps", model->interval.steps);
+	}
 	nn_json_end(text, '}');
 }
 
@@ -222,6 +275,7 @@ describe_model(const NnEnv *env, const RegistryRow *row)
 	describe_integer(&text, "parameters", (int64_t) plan->nparams);
 	describe_integer(&text, "bytes", (int64_t) row->length);
 	describe_layers(&text, plan);
+	describe_members(&text, row->model);
 	describe_report(&text, &row->model->report);
 	nn_json_key(&text, "options");
 	nn_spec_write(&text, &row->model->spec);

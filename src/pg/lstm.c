@@ -21,6 +21,7 @@ PG_MODULE_MAGIC;
 int			lstm_max_memory_kb = 1024 * 1024;
 int			lstm_model_cache_kb = 64 * 1024;
 int			lstm_progress = 10;
+double		lstm_train_seconds = 0;
 char	   *lstm_kernels = NULL;
 
 static const char *const kernel_names[] = {"auto", "generic", "avx2", "avx512"};
@@ -81,6 +82,14 @@ _PG_init(void)
 							10, 0, INT_MAX,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
+
+	DefineCustomRealVariable("lstm.train_seconds",
+							 "Sets the time that one training may take.",
+							 "Training then ends early, with what it has learned; 0 sets no limit.",
+							 &lstm_train_seconds,
+							 0, 0, 1e6,
+							 PGC_USERSET, GUC_UNIT_S,
+							 NULL, NULL, NULL);
 
 	DefineCustomStringVariable("lstm.kernels",
 							   "Chooses the instruction set to compute with.",

@@ -19,7 +19,10 @@
 #include "utils/tuplestore.h"
 
 #include "pg/env.h"
+#include "pg/categories.h"
+#include "pg/features.h"
 #include "pg/model_run.h"
+#include "pg/skip.h"
 
 static char **
 names_of(char **names, int n)
@@ -35,8 +38,9 @@ roles_of(const NnModel *model, SourceRoles *roles)
 	roles->time_column = model->time_column;
 	roles->ntargets = (int) spec->ntargets;
 	roles->npast = (int) spec->npast;
-	roles->nfuture = (int) spec->nfuture;
-	roles->nstatic = (int) spec->nstatic;
+	roles->nfuture = (int) (spec->nfuture - nn_future_made(spec));
+	roles->nstatic = (int) model->nstatic_columns;
+	roles->categories = model->categories;
 	roles->nseries = (int) model->nseries_columns;
 	roles->target = names_of(model->target, roles->ntargets);
 	roles->past = names_of(model->past, roles->npast);
@@ -52,6 +56,24 @@ roles_of(const NnModel *model, SourceRoles *roles)
  * member of.
  */
 static void
+stored_text_check(const RegistryRow *row, const char *what, const char *hint)
+{
+	if (superuser() && !superuser_arg(row->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the stored %s of model \"%s\" is not run as a superuser", what, row->name),
+				 errdetail("Its owner is not a superuser, and the %s would run with your rights.", what),
+				 errhint("%s", hint)));
+	if (!superuser() &&
+		!(OidIsValid(row->owner) && has_privs_of_role(GetUserId(), row->owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the stored %s of model \"%s\" belongs to another role", what, row->name),
+				 errdetail("You are no member of its owner, and the %s would run with your rights.", what),
+				 errhint("%s", hint)));
+}
+
+static void
 stored_source_check(const RegistryRow *row)
 {
 	if (row->source == NULL)
@@ -59,19 +81,8 @@ stored_source_check(const RegistryRow *row)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has no source of its own", row->name),
 				 errhint("Pass the rows to look back on as argument \"source\".")));
-	if (superuser() && !superuser_arg(row->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the stored source of model \"%s\" is not run as a superuser", row->name),
-				 errdetail("Its owner is not a superuser, and the source would run with your rights."),
-				 errhint("Look at lstm.models.source, and pass it as argument \"source\" if you trust it.")));
-	if (!superuser() &&
-		!(OidIsValid(row->owner) && has_privs_of_role(GetUserId(), row->owner)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the stored source of model \"%s\" belongs to another role", row->name),
-				 errdetail("You are no member of its owner, and the source would run with your rights."),
-				 errhint("Look at lstm.models.source, and pass it as argument \"source\" if you trust it.")));
+	stored_text_check(row, "source",
+					  "Look at lstm.models.source, and pass it as argument \"source\" if you trust it.");
 }
 
 static Source *
@@ -96,19 +107,20 @@ rows_read(ModelRun *run, const char *text, const char *future, const TimestampTz
 	/* Its days are cut where the training cut them, whoever asks. */
 	rows->time_zone = text == NULL ? zone : NULL;
 	rows->read_only = text == NULL;
+	rows->skip = run->skips;
 	later = future ? source_open(run, future, false) : NULL;
 	run->data = source_read(run->env, rows, later, &model->frequency, zone, as_of);
 }
 
-/* Group of each series in the preparation: its place among the trained ones. */
+/* Number of each series among the trained ones, UINT32_MAX where it is unseen. */
 static uint32_t *
-groups_find(const ModelRun *run)
+identity_find(const ModelRun *run)
 {
 	const NnModel *model = run->model;
 	const NnSeries *series = &run->data->series;
-	uint32_t   *group = NN_NEW_ARRAY(run->env, uint32_t, series->nseries);
+	uint32_t   *identity = NN_NEW_ARRAY(run->env, uint32_t, series->nseries);
 
-	for (uint32 s = 0; model->prep->ngroups > 1 && s < series->nseries; s++)
+	for (uint32 s = 0; s < series->nseries; s++)
 	{
 		uint32_t	low = 0,
 					high = model->nseries;
@@ -122,15 +134,84 @@ groups_find(const ModelRun *run)
 			else
 				high = middle;
 		}
-		if (low == model->nseries || strcmp(model->series[low], series->name[s]) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("series \"%s\" was not among those that model \"%s\" was trained on",
-							series->name[s], run->row->name),
-					 errhint("Leave it out of the source, or train with \"scale_by_series\" set to false, "
-							 "so that new series can be scaled.")));
-		group[s] = low;
+		identity[s] = low < model->nseries && strcmp(model->series[low], series->name[s]) == 0 ?
+			low : PG_UINT32_MAX;
 	}
+	return identity;
+}
+
+/*
+ * A copy of the run's model whose preparation has room for more groups; those of the model
+ * come first.
+ */
+static NnPrep *
+prep_widen(ModelRun *run, uint32_t more)
+{
+	const NnPrep *from = run->model->prep;
+	NnModel    *model = NN_NEW(run->env, NnModel);
+	NnPrep	   *prep = NN_NEW(run->env, NnPrep);
+	double	   *const old[] = {from->center, from->scale, from->low, from->high, from->mean};
+	double	  **const new[] = {&prep->center, &prep->scale, &prep->low, &prep->high, &prep->mean};
+	size_t		kept = (size_t) from->ngroups * from->C;
+
+	*prep = *from;
+	prep->ngroups = from->ngroups + more;
+	for (size_t i = 0; i < lengthof(old); i++)
+	{
+		*new[i] = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, prep->ngroups, prep->C));
+		memcpy(*new[i], old[i], kept * sizeof(double));
+	}
+	*model = *run->model;
+	model->prep = prep;
+	run->model = model;
+	return prep;
+}
+
+/* Group of to becomes what was fitted as group of from. */
+static void
+group_take(NnPrep *to, uint32_t at, const NnPrep *from, uint32_t of)
+{
+	double	   *const old[] = {from->center, from->scale, from->low, from->high, from->mean};
+	double	   *const new[] = {to->center, to->scale, to->low, to->high, to->mean};
+
+	for (size_t i = 0; i < lengthof(old); i++)
+		memcpy(new[i] + (size_t) at * to->C, old[i] + (size_t) of * to->C, to->C * sizeof(double));
+}
+
+/*
+ * Group of each series in the preparation: its place among the trained ones.  Where each
+ * series has a group and one was not trained, it gets its own, from the rows that it has
+ * here.
+ */
+static uint32_t *
+groups_find(ModelRun *run, const uint32_t *identity)
+{
+	const NnSeries *series = &run->data->series;
+	NnSeries	columns = *series;
+	uint32_t   *group = NN_NEW_ARRAY(run->env, uint32_t, series->nseries),
+				next = run->model->prep->ngroups,
+				unseen = 0;
+	NnPrep	   *fitted,
+			   *prep;
+
+	if (!run->model->spec.scale_by_series)
+		return group;
+	for (uint32 s = 0; s < series->nseries; s++)
+	{
+		group[s] = identity[s];
+		unseen += identity[s] == PG_UINT32_MAX;
+	}
+	if (unseen == 0)
+		return group;
+	columns.Cs = 0;				/* static covariates keep the model's scale */
+	fitted = nn_prep_fit(run->env, &run->model->spec, &columns, series->history);
+	prep = prep_widen(run, unseen);
+	for (uint32 s = 0; s < series->nseries; s++)
+		if (identity[s] == PG_UINT32_MAX)
+		{
+			group_take(prep, next, fitted, fitted->ngroups > 1 ? s : 0);
+			group[s] = next++;
+		}
 	return group;
 }
 
@@ -178,12 +259,36 @@ step_check(const ModelRun *run)
 				 errhint("Give rows of that step.")));
 }
 
+/* Leaves out series that the model cannot forecast. */
+static void
+unfit_drop(ModelRun *run)
+{
+	const NnSpec *spec = &run->model->spec;
+
+	if (run->skips)
+		series_drop_unfit(run->env, spec, run->data, nn_rows_least(spec), false);
+}
+
+/* Calendar and holidays; the query of the latter is the model's, whoever asks. */
+static void
+features_read(ModelRun *run, uint32 horizon)
+{
+	const NnModel *model = run->model;
+	Source		how = {.search_path = run->row->search_path, .read_only = true, .bound = true};
+
+	how.time_zone = model->zone[0] ? model->zone : NULL;
+	features_forecast(run->env, &model->spec, run->data, &how,
+					  horizon > 0 ? horizon : model->spec.forecast_horizon);
+}
+
 ModelRun *
 model_run_open(const char *name, int version, const char *source, const char *future,
-			   const TimestampTz *as_of)
+			   const TimestampTz *as_of, uint32 horizon)
 {
 	NnEnv	   *env = env_create(CurrentMemoryContext);
 	ModelRun   *run = NN_NEW(env, ModelRun);
+	uint32_t   *identity,
+			   *group;
 
 	run->env = env;
 	run->row = registry_get(name, version);
@@ -195,8 +300,12 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 				 errhint("Call lstm.predict with its value from lstm.model_values.")));
 	roles_of(run->model, &run->roles);
 	roles_check_names(&run->roles, (const char *const *) run->model->series, run->model->nseries);
+	run->skips = run->model->spec.on_error == NN_ON_ERROR_SKIP && run->roles.nseries > 0;
 	if (source == NULL)
 		stored_source_check(run->row);
+	if (run->model->spec.holidays[0] != '\0')
+		stored_text_check(run->row, "query of holidays",
+						  "Look at it in lstm.describe, and forecast as the model's owner if you trust it.");
 	if (future != NULL && run->roles.nfuture == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -204,15 +313,83 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 				 errhint("Leave the argument \"future\" out.")));
 	rows_read(run, source, future, as_of);
 	step_check(run);
+	unfit_drop(run);
+	features_read(run, horizon);
+	categories_apply(env, run->data, &run->roles, run->model->categories);
+	skips_warn(run->data);
+	identity = identity_find(run);
+	group = groups_find(run, identity);
 	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
-									groups_find(run));
+									group);
+	run->prepared->identity = identity;
 	return run;
+}
+
+uint32
+model_run_fresh(const ModelRun *run, uint32 s, uint32 rows)
+{
+	uint32		low = 0,
+				high = rows;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (source_time(run->data, s, middle) <= run->model->trained_to)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 const char *
 model_run_series(const ModelRun *run, uint32 s)
 {
 	return run->roles.nseries > 0 ? run->data->series.name[s] : NULL;
+}
+
+static const char *
+names_list(const NnEnv *env, const char *const *names, uint32 n)
+{
+	NnText		text;
+
+	nn_text_init(&text, env);
+	for (uint32 i = 0; i < n && i < 10; i++)
+		nn_text_print(&text, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
+	if (n > 10)
+		nn_text_print(&text, " and %u more", n - 10);
+	return text.data;
+}
+
+uint32
+model_run_series_find(const ModelRun *run, const char *name)
+{
+	const NnSeries *series = &run->data->series;
+
+	for (uint32 s = 0; s < series->nseries; s++)
+		if (strcmp(series->name[s], name) == 0)
+			return s;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the source of model \"%s\" has no series \"%s\"", run->row->name, name),
+			 run->roles.nseries == 0 ? errhint("The model has a single series without a name.") :
+			 errhint("Its series are: %s.", names_list(run->env, series->name, series->nseries))));
+}
+
+uint32
+model_run_target_find(const ModelRun *run, const char *name)
+{
+	uint32		ntargets = (uint32) run->roles.ntargets;
+
+	for (uint32 k = 0; k < ntargets; k++)
+		if (strcmp(run->roles.target[k], name) == 0)
+			return k;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("model \"%s\" has no target \"%s\"", run->row->name, name),
+			 errhint("Its targets are: %s.",
+					 names_list(run->env, (const char *const *) run->roles.target, ntargets))));
 }
 
 Datum
@@ -257,15 +434,15 @@ model_run_when(const ModelRun *run, uint32 s, int64 row)
 }
 
 void
-model_run_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *windows,
-				   uint32_t n, uint32_t horizon, double level, double *point, double *low,
-				   double *high)
+model_run_predict(NnPredictor *predictor, const NnData *data, const NnWindow *windows,
+				  uint32_t n, uint32_t horizon, const double *level, uint32_t nlevels,
+				  double *point, double *low, double *high)
 {
 	uint32		control = compute_begin();
 
 	PG_TRY();
 	{
-		nn_forecast(forecaster, data, windows, n, horizon, level, point, low, high);
+		nn_predict(predictor, data, windows, n, horizon, level, nlevels, point, low, high);
 	}
 	PG_FINALLY();
 	{
@@ -274,20 +451,26 @@ model_run_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow 
 	PG_END_TRY();
 }
 
+NnPredictor *
+model_run_predictor(const ModelRun *run, uint32 windows, uint32 horizon)
+{
+	return nn_predictor_create(run->env, run->model, env_kernels(), windows, horizon);
+}
+
 NnWindow
 model_run_newest(const ModelRun *run, uint32 s)
 {
 	const NnSeries *series = &run->data->series;
 	const NnSpec *spec = &run->model->spec;
 
-	if (series->history[s] < spec->context + spec->difference)
+	if (series->history[s] < nn_rows_least(spec))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("%s%s%s has %u rows, but model \"%s\" looks back on %u",
 						run->roles.nseries > 0 ? "series \"" : "the source",
 						run->roles.nseries > 0 ? series->name[s] : "",
 						run->roles.nseries > 0 ? "\"" : "", series->history[s], run->row->name,
-						spec->context + spec->difference),
+						nn_rows_least(spec)),
 				 errhint("Give more rows of the past; those after the last known target do not count.")));
 	return (NnWindow) {s, series->first[s] + series->history[s] - 1};
 }

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "core/nn_forecast.h"
+#include "core/nn_predict.h"
 #include "funcapi.h"
 #include "pg/registry.h"
 #include "pg/source.h"
@@ -22,21 +22,35 @@ typedef struct ModelRun
 	RegistryRow *row;
 	const NnModel *model;
 	SourceRoles roles;
+	bool		skips;			/* bad series are left out */
 	SourceData *data;
 	NnData	   *prepared;
 } ModelRun;
 
 /*
- * Errors: those of registry_get, source_bind and source_read; 42501 when a
- * superuser, or a role that is no member of the owner, would run the stored source
- * of another's model; 22000 a series that
- * a model with scales by series has not seen.  source, future, as_of may be NULL.
+ * Errors: those of registry_get, source_bind, source_read and features_forecast; 42501
+ * when a superuser, or a role that is no member of the owner, would run the stored
+ * source or holidays of another's model.  Where the model's "on_error" is "skip", bad and
+ * too short series are left out with a WARNING.  source, future, as_of may be NULL.
+ * model is a copy where a series is new to a model that scales each by itself: the
+ * scale of such a series is that of its rows in the source.
+ * horizon: steps that will be forecast after any row; 0: the model's own.
  */
 extern ModelRun *model_run_open(const char *name, int version, const char *source,
-								const char *future, const TimestampTz *as_of);
+								const char *future, const TimestampTz *as_of, uint32 horizon);
+
+/*
+ * First row of series s, among the first so many, that is later than all that the model
+ * was trained on; rows when none is.
+ */
+extern uint32 model_run_fresh(const ModelRun *run, uint32 s, uint32 rows);
 
 /* Name of series s for output: NULL where the model has no series columns. */
 extern const char *model_run_series(const ModelRun *run, uint32 s);
+
+/* Number of the named series or target; error 22023 when there is none. */
+extern uint32 model_run_series_find(const ModelRun *run, const char *name);
+extern uint32 model_run_target_find(const ModelRun *run, const char *name);
 
 /* {"column": "value", ...} of the series columns as jsonb, or 0. */
 extern Datum model_run_series_key(const ModelRun *run, uint32 s);
@@ -51,10 +65,14 @@ extern const char *model_run_when(const ModelRun *run, uint32 s, int64 row);
 /* The window that ends at the last known row of series s; error 22000 when it is too short. */
 extern NnWindow model_run_newest(const ModelRun *run, uint32 s);
 
-/* Runs nn_forecast with denormals flushed, whatever happens. */
-extern void model_run_forecast(NnForecaster *forecaster, const NnData *data,
-							   const NnWindow *windows, uint32_t n, uint32_t horizon,
-							   double level, double *point, double *low, double *high);
+/* Runs nn_predict with denormals flushed, whatever happens. */
+extern void model_run_predict(NnPredictor *predictor, const NnData *data,
+							  const NnWindow *windows, uint32_t n, uint32_t horizon,
+							  const double *level, uint32_t nlevels, double *point, double *low,
+							  double *high);
+
+/* A predictor for the run's model. */
+extern NnPredictor *model_run_predictor(const ModelRun *run, uint32 windows, uint32 horizon);
 
 /* Fails unless the future covariates of a window are known for horizon steps. */
 extern void model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horizon);

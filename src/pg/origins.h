@@ -18,8 +18,12 @@ typedef struct Origins
 {
 	ModelRun   *run;
 	uint32		horizon, stride;
-	double		level;
-	/* point, low, high: [horizon][ntargets], low and high NaN without interval. */
+	const double *level;		/* [nlevels] of the intervals wanted */
+	uint32		nlevels;
+	/*
+	 * point [horizon][ntargets], low and high [nlevels][horizon][ntargets], NaN without
+	 * interval.
+	 */
 	void		(*put) (void *host, const NnWindow *window, const double *point,
 						const double *low, const double *high);
 	void	   *host;

@@ -28,19 +28,6 @@ enum
 /* Rows of the past that are drawn when nobody says how many: horizons, or the context. */
 #define HISTORY_HORIZONS 4
 
-static const char *
-names_list(const NnEnv *env, const char *const *names, uint32 n)
-{
-	NnText		text;
-
-	nn_text_init(&text, env);
-	for (uint32 i = 0; i < n && i < 10; i++)
-		nn_text_print(&text, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
-	if (n > 10)
-		nn_text_print(&text, " and %u more", n - 10);
-	return text.data;
-}
-
 /* Number of the named series (NULL: the first); error 22023 when there is none. */
 static uint32
 series_find(const ModelRun *run, const char *name)
@@ -56,14 +43,7 @@ series_find(const ModelRun *run, const char *name)
 					 errhint("Name another with argument \"series\".")));
 		return 0;
 	}
-	for (uint32 s = 0; s < series->nseries; s++)
-		if (strcmp(series->name[s], name) == 0)
-			return s;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the source of model \"%s\" has no series \"%s\"", run->row->name, name),
-			 run->roles.nseries == 0 ? errhint("The model has a single series without a name.") :
-			 errhint("Its series are: %s.", names_list(run->env, series->name, series->nseries))));
+	return model_run_series_find(run, name);
 }
 
 static uint32
@@ -80,14 +60,7 @@ target_find(const ModelRun *run, const char *name)
 					 errhint("Name another with argument \"target\".")));
 		return 0;
 	}
-	for (uint32 k = 0; k < ntargets; k++)
-		if (strcmp(run->roles.target[k], name) == 0)
-			return k;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("model \"%s\" has no target \"%s\"", run->row->name, name),
-			 errhint("Its targets are: %s.",
-					 names_list(run->env, (const char *const *) run->roles.target, ntargets))));
+	return model_run_target_find(run, name);
 }
 
 /* Time of a row as the axis wants it: wall clock of the model's zone, or the integer. */
@@ -128,12 +101,11 @@ forecast_fill(const ModelRun *run, uint32 s, uint32 k, uint32 horizon, double le
 	double	   *all = NN_NEW_ARRAY(run->env, double, 3 * values),
 			   *one = NN_NEW_ARRAY(run->env, double, 3 * (size_t) horizon);
 	int64	   *time = NN_NEW_ARRAY(run->env, int64, horizon);
-	NnForecaster *forecaster = nn_forecaster_create(run->env, &run->model->spec, env_kernels(),
-													run->model->params, NN_LANES, horizon);
+	NnPredictor *predictor = model_run_predictor(run, 1, horizon);
 
 	model_run_future_check(run, &window, horizon);
-	model_run_forecast(forecaster, run->prepared, &window, 1, horizon, level, all, all + values,
-					   all + 2 * values);
+	model_run_predict(predictor, run->prepared, &window, 1, horizon, &level, 1, all, all + values,
+					  all + 2 * values);
 	for (uint32 h = 0; h < horizon; h++)
 	{
 		time[h] = axis_time(run, s, (int64) run->data->series.history[s] + h);
@@ -157,7 +129,7 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 	double		level = argument_level(fcinfo, ARG_LEVEL);
 	ModelRun   *run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
 									 argument_text(fcinfo, ARG_SOURCE),
-									 argument_text(fcinfo, ARG_FUTURE), NULL);
+									 argument_text(fcinfo, ARG_FUTURE), NULL, horizon);
 	uint32		s = series_find(run, argument_text(fcinfo, ARG_SERIES)),
 				k = target_find(run, argument_text(fcinfo, ARG_TARGET));
 	PlotForecast plot = {.kind = run->data->kind, .confidence_level = level,
@@ -167,7 +139,7 @@ lstm_plot_forecast(PG_FUNCTION_ARGS)
 	xmltype    *result;
 
 	if (horizon == 0)
-		horizon = run->model->spec.horizon;
+		horizon = run->model->spec.forecast_horizon;
 	if (history == 0)
 		history = Max(run->model->spec.context, HISTORY_HORIZONS * horizon);
 	nn_forecast_check(run->env, &run->model->spec, horizon);

@@ -134,6 +134,7 @@ column_place(const SourceShape *shape, const ShapeColumn *column)
 	place.name = column->name;
 	place.number = (int) (column - shape->column) + 1;
 	place.type = column->base;
+	place.category = false;
 	return place;
 }
 
@@ -172,6 +173,24 @@ claim_numbers(SourceShape *shape, char *const *names, int count, const char *rol
 {
 	for (int i = 0; i < count; i++)
 		places[i] = claim_number(shape, names[i], role);
+}
+
+/* A static covariate is a number, or a category: what no number is, and booleans. */
+static SourceColumn
+claim_static(SourceShape *shape, const char *name, const NnCategories *known)
+{
+	ShapeColumn *column = column_claim(shape, name, ROLE_STATIC);
+	bool		numeric = class_is_numeric(column->class);
+	SourceColumn place = column_place(shape, column);
+
+	place.category = known != NULL ? known->n > 0 : !numeric || column->base == BOOLOID;
+	if (!numeric && !place.category)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be one of %s",
+						name, format_type_be(column->type), ROLE_STATIC),
+				 errhint("The model was trained on numbers; cast the column in the source.")));
+	return place;
 }
 
 static NnTimeKind
@@ -443,7 +462,9 @@ places_claim(Source *source, SourceShape *shape, bool need_target)
 		return;
 	claim_numbers(shape, roles->target, roles->ntargets, ROLE_TARGET, source->value);
 	claim_numbers(shape, roles->past, roles->npast, ROLE_PAST, source->value + roles->ntargets);
-	claim_numbers(shape, roles->statics, roles->nstatic, ROLE_STATIC, source->statics);
+	for (int i = 0; i < roles->nstatic; i++)
+		source->statics[i] = claim_static(shape, roles->statics[i],
+										  roles->categories ? &roles->categories[i] : NULL);
 }
 
 Source *

@@ -23,6 +23,7 @@ typedef struct SourceRoles
 	char	   *time_column;
 	int			ntargets, nseries, npast, nfuture, nstatic;
 	char	  **target, **series, **past, **future, **statics;
+	const NnCategories *categories; /* [nstatic] of a known model; NULL: those of no number */
 } SourceRoles;
 
 /* All names that a model holds, against env_check_names; series: [nseries]. */
@@ -34,6 +35,7 @@ typedef struct SourceColumn
 	const char *name;
 	int			number;			/* from 1; 0: the query has no such column */
 	Oid			type;			/* below all domains */
+	bool		category;		/* a static covariate that is read as text */
 } SourceColumn;
 
 typedef struct Source
@@ -46,12 +48,20 @@ typedef struct Source
 	const char *time_zone;		/* likewise */
 	bool		read_only;		/* stored sources run read-only: the caller sets it */
 	bool		bound;			/* made by source_bind: reads what the statement sees */
+	bool		skip;			/* bad series are left out: the caller sets it */
 	int			ncolumns;		/* of the query */
 	SourceColumn time;
 	SourceColumn *series;		/* [nseries] */
 	SourceColumn *value;		/* [ntargets + npast + nfuture] */
 	SourceColumn *statics;		/* [nstatic] */
 } Source;
+
+/* A series that was left out, and why ("has ...", "column ... is ..."). */
+typedef struct SourceSkip
+{
+	const char *name,
+			   *reason;
+} SourceSkip;
 
 typedef struct SourceData
 {
@@ -63,6 +73,14 @@ typedef struct SourceData
 								 * nn_frequency_uses_local says; integers as they are */
 	char	 ***key;			/* [nseries][roles.nseries] values of the series columns, as text */
 	uint64		rows;			/* rows read */
+	uint32		nstatic;		/* static covariates of the rows */
+	const bool *is_category;	/* [nstatic] */
+	char	  **category;		/* [nseries][nstatic] text of those that are categories, NULL
+								 * where unknown; NULL: none is one (categories.h) */
+	const NnCategories *categories; /* [nstatic] once categories_apply was called, else NULL */
+	uint32		made;			/* channels that features_add made */
+	uint32		nskips;
+	SourceSkip *skip;			/* [nskips] */
 } SourceData;
 
 /*
@@ -104,7 +122,9 @@ extern Source *source_bind(const char *source, const SourceRoles *roles, NnTimeK
  * (22004), rows off the grid, infinite values (NaN and NULL are missing values),
  * differing static values within a series (NULL counts as unknown), an empty source
  * (02000), too many series or gaps (54000), memory (53200), as_of with integers
- * (22023), a series of future that source lacks.
+ * (22023), a series of future that source lacks.  With source->skip what is wrong
+ * with one series (duplicates, rows off the grid, infinite or differing values, a
+ * time far from its others) puts it into data->skip instead; 22000 when none is left.
  * env: memory of the result; everything else is freed before returning.
  */
 extern SourceData *source_read(const NnEnv *env, Source *source, Source *future,

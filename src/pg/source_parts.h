@@ -6,6 +6,7 @@
  *	source.c		columns get roles
  *	source_rows.c	the SELECT runs, rows become columns of numbers
  *	source_read.c	rows are sorted and laid on the grid
+ *	source_skip.c	bad series are left out
  *	source_zone.c	time zones, and times as text
  */
 #ifndef LSTM_SOURCE_PARTS_H
@@ -15,9 +16,13 @@
 
 #include "pg/source.h"
 #include "pgtime.h"
+#include "tcop/dest.h"
 
 /* Series of one source at the most. */
 #define SOURCE_MAX_SERIES	1000000
+
+/* Rows nearer than this cannot be days, whatever the clocks do. */
+#define SOURCE_DAY_AT_LEAST	(20 * USECS_PER_HOUR)
 
 /* Rows of one source, and places on its grid, at the most. */
 #define SOURCE_MAX_ROWS		INT32_MAX
@@ -58,6 +63,8 @@ typedef struct RowSeries
 	const char *image;			/* bytes of the values, see source_rows.c */
 	uint32		length;
 	double	   *statics;		/* [nstatic], NaN: not known so far */
+	char	  **category;		/* [nstatic] image of a category, NULL: not known so far */
+	const char *bad;			/* why the series is to be left out; NULL: it is not */
 } RowSeries;
 
 /* Rows are kept in chunks, so that growing moves nothing. */
@@ -100,11 +107,77 @@ extern SourceRows *source_rows_read(const Source *source, const RowCut *cut, boo
 /* values[nseries columns] as text, in the current memory context. */
 extern void row_series_key(const SourceRows *rows, uint32 series, char **values);
 
+/* The text of a static covariate that is a category, or NULL. */
+extern char *row_category(const SourceRows *rows, uint32 series, int column);
+
+/* Runs text as source says (rights, search_path, snapshot, read only). */
+extern void source_select_run(const char *text, const Source *source, DestReceiver *receiver);
+
 /* The name that outputs carry. */
 extern char *series_name_join(char *const *values, int count);
 
 /* Counts bytes against the limit; error 53200. */
 extern void source_account(size_t *used, size_t limit, size_t bytes, uint64 rows);
+
+/* ------------------------------------------------------------------------
+ * A reading under way: source_read.c and source_skip.c
+ */
+
+/* Rows in order of series and time. */
+typedef struct SortedRows
+{
+	const SourceRows *rows;
+	size_t	   *first;			/* [nseries + 1] */
+	int64	   *time;			/* [rows] */
+	uint32	   *row;			/* [rows] number in SourceRows */
+	int64	   *place_time;		/* [rows] what the grid counts: time, or the zone's clock */
+} SortedRows;
+
+typedef struct Reading
+{
+	const NnEnv *env;
+	const Source *source,
+			   *future;
+	pg_tz	   *zone;
+	size_t		used;			/* bytes, rows and grid together */
+	SourceData *data;
+	uint32		nseries;
+	char	  **name;			/* [nseries] sorted */
+	const char **bad;			/* [nseries] why it is to be left out, or NULL */
+	double	   *statics;		/* [nseries][nstatic] */
+	uint32	   *first,
+			   *history;		/* of data->series */
+	SortedRows	main,
+				ahead;			/* rows of source, of future */
+} Reading;
+
+/* source_read.c */
+extern void *reading_alloc(Reading *reading, size_t count, size_t size);
+extern void rows_localise(Reading *reading, SortedRows *sorted);
+
+/* Whether rows may be days or longer, which the zone's clock decides. */
+extern bool rows_may_be_days(const Reading *reading);
+
+/* Place of row i on the grid of series s; negative: before its first row; false: on none. */
+extern bool row_place_find(const Reading *reading, const SortedRows *sorted, uint32 s, size_t i,
+						   int64 *place);
+
+/* source_skip.c */
+
+/*
+ * Marks series s as bad, unless it is; false when bad series are errors.  reason
+ * continues the series' name.
+ */
+extern bool reading_skip(Reading *reading, uint32 s, const char *reason);
+
+/* Leaves the marked series out; error 22000 when no other is there. */
+extern void reading_compact(Reading *reading);
+
+/* Finds the step of most series, and leaves out those whose rows have none. */
+extern void frequency_vote(Reading *reading);
+
+/* Leaves out series with rows off the grid, at one place, or too far apart. */
+extern void reading_check_grid(Reading *reading);
 
 /* source_zone.c */
 extern pg_tz *zone_find(const char *name);

@@ -23,9 +23,6 @@
 /* ... but small ones may be as sparse as they like. */
 #define GRID_FREE_PLACES	10000000
 
-/* Rows nearer than this cannot be days, whatever the clocks do. */
-#define DAY_AT_LEAST		(20 * USECS_PER_HOUR)
-
 /* Rows between two looks for an interrupt. */
 #define POLL_ROWS			16384
 
@@ -59,34 +56,7 @@ typedef struct NamedSeries
 	uint32		appeared;		/* number in SourceRows */
 } NamedSeries;
 
-/* Rows in order of series and time. */
-typedef struct SortedRows
-{
-	const SourceRows *rows;
-	size_t	   *first;			/* [nseries + 1] */
-	int64	   *time;			/* [rows] */
-	uint32	   *row;			/* [rows] number in SourceRows */
-	const int64 *place_time;	/* [rows] what the grid counts: time, or the zone's clock */
-} SortedRows;
-
-typedef struct Reading
-{
-	const NnEnv *env;
-	const Source *source,
-			   *future;
-	pg_tz	   *zone;
-	size_t		used;			/* bytes, rows and grid together */
-	SourceData *data;
-	uint32		nseries;
-	char	  **name;			/* [nseries] sorted */
-	double	   *statics;		/* [nseries][nstatic] */
-	uint32	   *first,
-			   *history;		/* of data->series */
-	SortedRows	main,
-				ahead;			/* rows of source, of future */
-} Reading;
-
-static void *
+void *
 reading_alloc(Reading *reading, size_t count, size_t size)
 {
 	size_t		bytes = nn_size_mul(reading->env, Max(count, 1), size);
@@ -168,7 +138,22 @@ series_sort(Reading *reading, const SourceRows *rows)
 
 /* Values of one series that appeared as two (1.0 and 1.00 differ, '1' and '1' do not). */
 static void
-statics_merge(const Reading *reading, uint32 s, const double *statics)
+statics_refuse(Reading *reading, uint32 s, int column, const char *one, const char *other)
+{
+	const char *name = reading->source->statics[column].name;
+
+	if (reading_skip(reading, s, psprintf("has different values of static covariate \"%s\": %s and %s",
+										  name, one, other)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("static covariate \"%s\"%s has different values: %s and %s", name,
+					series_phrase(reading, s), one, other),
+			 errhint("A static covariate has one value per series.")));
+}
+
+static void
+statics_merge(Reading *reading, uint32 s, const double *statics)
 {
 	int			nstatic = reading->source->roles.nstatic;
 
@@ -179,13 +164,33 @@ statics_merge(const Reading *reading, uint32 s, const double *statics)
 		if (isnan(statics[i]))
 			continue;
 		if (!isnan(*value) && *value != statics[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("static covariate \"%s\"%s has different values: %g and %g",
-							reading->source->statics[i].name, series_phrase(reading, s),
-							*value, statics[i]),
-					 errhint("A static covariate has one value per series.")));
+			statics_refuse(reading, s, i, psprintf("%g", *value), psprintf("%g", statics[i]));
 		*value = statics[i];
+	}
+}
+
+/* The same of those that are categories. */
+static void
+categories_merge(Reading *reading, uint32 s, const SourceRows *rows, uint32 appeared)
+{
+	int			nstatic = reading->source->roles.nstatic;
+	char	  **category = reading->data->category;
+
+	for (int i = 0; category != NULL && i < nstatic; i++)
+	{
+		char	  **value = &category[(size_t) s * nstatic + i];
+		char	   *text;
+
+		if (!reading->source->statics[i].category)
+			continue;
+		text = row_category(rows, appeared, i);
+		if (text == NULL)
+			continue;
+		if (*value != NULL && strcmp(*value, text) != 0)
+			statics_refuse(reading, s, i, *value, text);
+		if (*value == NULL)
+			*value = nn_strdup(reading->env, text);
+		pfree(text);
 	}
 }
 
@@ -214,13 +219,25 @@ series_number(Reading *reading, const SourceRows *rows)
 	reading->statics = NN_NEW_ARRAY(reading->env, double, Max(nstatics, 1));
 	for (size_t i = 0; i < nstatics; i++)
 		reading->statics[i] = NAN;
+	reading->bad = reading_alloc(reading, rows->nseries, sizeof(char *));
+	memset(reading->bad, 0, rows->nseries * sizeof(char *));
+	for (int i = 0; i < nstatic && reading->data->category == NULL; i++)
+		if (reading->source->statics[i].category)
+			reading->data->category = NN_NEW_ARRAY(reading->env, char *, nstatics);
 
 	for (uint32 i = 0; i < rows->nseries; i++)
 	{
+		const RowSeries *series = &rows->series[named[i].appeared];
+		uint32		s;
+
 		if (i == 0 || strcmp(named[i].name, named[i - 1].name) != 0)
 			series_keep(reading, reading->nseries++, &named[i]);
-		number[named[i].appeared] = reading->nseries - 1;
-		statics_merge(reading, reading->nseries - 1, rows->series[named[i].appeared].statics);
+		s = number[named[i].appeared] = reading->nseries - 1;
+		if (series->bad != NULL)
+			reading_skip(reading, s, series->bad);
+		if (nstatic > 0)
+			statics_merge(reading, s, series->statics);
+		categories_merge(reading, s, rows, named[i].appeared);
 	}
 	return number;
 }
@@ -244,6 +261,8 @@ series_find(Reading *reading, const SourceRows *rows)
 							named[i].name),
 					 errhint("Leave its rows out, or add its history to the source.")));
 		number[named[i].appeared] = s;
+		if (rows->series[named[i].appeared].bad != NULL)
+			reading_skip(reading, s, rows->series[named[i].appeared].bad);
 	}
 	return number;
 }
@@ -335,25 +354,31 @@ rows_refuse_duplicate(const Reading *reading, uint32 s, int64 time, bool future)
 }
 
 static void
-rows_check_duplicates(const Reading *reading, const SortedRows *sorted, bool future)
+rows_check_duplicates(Reading *reading, const SortedRows *sorted, bool future)
 {
 	for (uint32 s = 0; s < reading->nseries; s++)
 	{
 		for (size_t i = sorted->first[s] + 1; i < sorted->first[s + 1]; i++)
 		{
 			POLL(i);
-			if (sorted->time[i] == sorted->time[i - 1])
+			if (sorted->time[i] != sorted->time[i - 1])
+				continue;
+			if (!reading_skip(reading, s,
+							  psprintf("has more than one row at %s",
+									   source_time_text(reading->source->kind, sorted->time[i]))))
 				rows_refuse_duplicate(reading, s, sorted->time[i], future);
+			break;
 		}
 	}
 }
 
-static void
+void
 rows_localise(Reading *reading, SortedRows *sorted)
 {
-	int64	   *local = reading_alloc(reading, sorted->rows->count, sizeof(int64));
+	size_t		count = sorted->first[reading->nseries];
+	int64	   *local = reading_alloc(reading, count, sizeof(int64));
 
-	for (uint64 i = 0; i < sorted->rows->count; i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		POLL(i);
 		local[i] = zone_local(reading->zone, sorted->time[i]);
@@ -361,8 +386,7 @@ rows_localise(Reading *reading, SortedRows *sorted)
 	sorted->place_time = local;
 }
 
-/* Whether rows may be days or longer, which the zone's clock decides. */
-static bool
+bool
 rows_may_be_days(const Reading *reading)
 {
 	const SortedRows *sorted = &reading->main;
@@ -371,7 +395,7 @@ rows_may_be_days(const Reading *reading)
 	{
 		for (size_t i = sorted->first[s] + 1; i < sorted->first[s + 1]; i++)
 		{
-			if (sorted->time[i] - sorted->time[i - 1] < DAY_AT_LEAST)
+			if (sorted->time[i] - sorted->time[i - 1] < SOURCE_DAY_AT_LEAST)
 				return false;
 		}
 	}
@@ -453,7 +477,9 @@ frequency_find(Reading *reading, const NnFrequency *given)
 	if (localised)
 		rows_localise(reading, sorted);
 
-	if (given == NULL && has_zone && !localised)
+	if (given == NULL && reading->source->skip)
+		frequency_vote(reading);
+	else if (given == NULL && has_zone && !localised)
 		frequency_infer_instants(reading);
 	else if (given == NULL)
 		frequency_infer(reading, reading->env, sorted->place_time);
@@ -462,7 +488,9 @@ frequency_find(Reading *reading, const NnFrequency *given)
 
 	if (!nn_frequency_uses_local(frequency))
 		sorted->place_time = sorted->time;
-	else if (has_zone && reading->future != NULL)
+	else if (has_zone && sorted->place_time == sorted->time)
+		rows_localise(reading, sorted);
+	if (nn_frequency_uses_local(frequency) && has_zone && reading->future != NULL)
 		rows_localise(reading, &reading->ahead);
 }
 
@@ -483,14 +511,21 @@ row_refuse_off_grid(const Reading *reading, const SortedRows *sorted, uint32 s, 
 					 "and GROUP BY.")));
 }
 
-/* Place of row i on the grid of series s; negative: before its first row. */
+bool
+row_place_find(const Reading *reading, const SortedRows *sorted, uint32 s, size_t i, int64 *place)
+{
+	return nn_grid_index(&reading->data->frequency,
+						 reading->main.place_time[reading->main.first[s]], sorted->place_time[i],
+						 place);
+}
+
+/* The same where the row must have one. */
 static int64
 row_place(const Reading *reading, const SortedRows *sorted, uint32 s, size_t i)
 {
 	int64		place;
 
-	if (!nn_grid_index(&reading->data->frequency, reading->data->origin[s],
-					   sorted->place_time[i], &place))
+	if (!row_place_find(reading, sorted, s, i, &place))
 		row_refuse_off_grid(reading, sorted, s, i);
 	return place;
 }
@@ -710,6 +745,10 @@ series_finish(Reading *reading, double *value)
 {
 	NnSeries   *series = &reading->data->series;
 	const char **column = NN_NEW_ARRAY(reading->env, const char *, Max(reading->main.rows->C, 1));
+	const char **statics = NN_NEW_ARRAY(reading->env, const char *,
+										Max(reading->source->roles.nstatic, 1));
+	bool	   *is_category = NN_NEW_ARRAY(reading->env, bool,
+										   Max(reading->source->roles.nstatic, 1));
 
 	series->nseries = reading->nseries;
 	series->C = reading->main.rows->C;
@@ -724,6 +763,14 @@ series_finish(Reading *reading, double *value)
 	for (uint32 c = 0; c < series->C; c++)
 		column[c] = nn_strdup(reading->env, reading->source->value[c].name);
 	series->column = column;
+	for (uint32 k = 0; k < series->Cs; k++)
+	{
+		statics[k] = nn_strdup(reading->env, reading->source->statics[k].name);
+		is_category[k] = reading->source->statics[k].category;
+	}
+	reading->data->is_category = is_category;
+	series->static_column = statics;
+	reading->data->nstatic = series->Cs;
 }
 
 static void
@@ -766,7 +813,13 @@ reading_create(const NnEnv *env, const Source *source, const Source *future, con
 static SourceData *
 reading_finish(Reading *reading, const NnFrequency *frequency)
 {
+	reading_compact(reading);
 	frequency_find(reading, frequency);
+	if (reading->source->skip)
+	{
+		reading_check_grid(reading);
+		reading_compact(reading);
+	}
 	grid_measure(reading);
 	series_finish(reading, grid_fill(reading));
 	return reading->data;

@@ -82,12 +82,14 @@ typedef struct RowReceiver
 	const Source *source;
 	const RowCut *cut;
 	ImageType  *image_type;		/* [nseries columns] */
+	ImageType  *category_type;	/* [nstatic] of those that are categories */
 	const SourceColumn **value; /* [C] */
 	int			nknown;			/* the first nknown values become unknown after the cut */
 	int			nseries,
 				nstatic;
 	image_hash *hash;
 	StringInfoData image;		/* of the row at hand */
+	StringInfoData category;	/* image of one of its categories */
 	uint32		last;			/* series of the row before */
 	uint32		max_series;
 	uint32		max_chunks;
@@ -221,6 +223,18 @@ row_series_key(const SourceRows *rows, uint32 series, char **values)
 	}
 }
 
+char *
+row_category(const SourceRows *rows, uint32 series, int column)
+{
+	ImageType	type = image_type_get(rows->source->statics[column].type);
+	const char *image = rows->series[series].category[column];
+	char	   *text = NULL;
+
+	if (image != NULL)
+		(void) image_value_text(image, &type, &text);
+	return text;
+}
+
 /* The value alone, or values joined by "/", where "/" and "\" in them get a "\" in front. */
 char *
 series_name_join(char *const *values, int count)
@@ -279,7 +293,8 @@ series_add(RowReceiver *receiver, ImageEntry *entry)
 	/* The image, its hash entry, and the texts to come: values, and names twice. */
 	source_account(rows->used, rows->limit,
 				   sizeof(RowSeries) + sizeof(ImageEntry) * 2 + (size_t) receiver->image.len * 6 +
-				   sizeof(double) * receiver->nstatic + SERIES_OVERHEAD, rows->count);
+				   (sizeof(double) + sizeof(char *)) * receiver->nstatic + SERIES_OVERHEAD,
+				   rows->count);
 	if (number == receiver->max_series)
 	{
 		receiver->max_series *= 2;
@@ -293,10 +308,24 @@ series_add(RowReceiver *receiver, ImageEntry *entry)
 										 sizeof(double) * Max(receiver->nstatic, 1));
 	for (int i = 0; i < receiver->nstatic; i++)
 		series->statics[i] = NAN;
+	series->category = MemoryContextAllocZero(rows->context,
+											  sizeof(char *) * Max(receiver->nstatic, 1));
+	series->bad = NULL;
 
 	entry->key.data = series->image;
 	entry->series = number;
 	rows->nseries++;
+}
+
+/* Marks the series of a row as bad; false when that is an error.  May be called per row. */
+static bool
+row_skip(const RowReceiver *receiver, uint32 series, const char *reason)
+{
+	if (!receiver->source->skip)
+		return false;
+	if (receiver->rows->series[series].bad == NULL)
+		receiver->rows->series[series].bad = MemoryContextStrdup(receiver->rows->context, reason);
+	return true;
 }
 
 static __attribute__((noreturn)) void
@@ -433,9 +462,13 @@ datum_number(Datum value, Oid type)
 	}
 }
 
-static __attribute__((noreturn)) void
+static void
 value_refuse_infinite(const RowReceiver *receiver, const char *column, uint32 series, int64 time)
 {
+	if (row_skip(receiver, series,
+				 psprintf("has an infinite value of column \"%s\" at %s", column,
+						  source_time_text(receiver->source->kind, time))))
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("column \"%s\"%s is infinite at %s", column,
@@ -454,8 +487,58 @@ row_number(const RowReceiver *receiver, const SourceColumn *column, Datum value,
 		return NAN;
 	number = datum_number(value, column->type);
 	if (isinf(number))
+	{
 		value_refuse_infinite(receiver, column->name, series, time);
+		return NAN;
+	}
 	return number;
+}
+
+static void
+static_refuse(const RowReceiver *receiver, int column, uint32 series, int64 time, const char *one,
+			  const char *other)
+{
+	const char *name = receiver->source->statics[column].name;
+
+	if (row_skip(receiver, series,
+				 psprintf("has different values of static covariate \"%s\": %s and %s", name, one,
+						  other)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("static covariate \"%s\"%s has different values: %s and %s (at %s)", name,
+					row_series_phrase(receiver, series), one, other,
+					source_time_text(receiver->source->kind, time)),
+			 errhint("A static covariate has one value per series; name what changes over "
+					 "time in past_covariates or future_covariates.")));
+}
+
+/* Is an image that of the series so far?  The first one becomes it. */
+static void
+row_static_category(RowReceiver *receiver, int i, Datum value, uint32 series, int64 time)
+{
+	SourceRows *rows = receiver->rows;
+	char	  **known = &rows->series[series].category[i];
+	StringInfo	image = &receiver->category;
+	const ImageType *type = &receiver->category_type[i];
+	char	   *one,
+			   *other;
+
+	resetStringInfo(image);
+	image_append(image, type, value);
+	if (*known == NULL)
+	{
+		source_account(rows->used, rows->limit, 2 * (size_t) image->len + 64, rows->count);
+		*known = MemoryContextAlloc(rows->context, image->len + 1);
+		memcpy(*known, image->data, image->len);
+		return;
+	}
+	/* The length of a text is its first four bytes: what is longer differs there. */
+	if (memcmp(*known, image->data, image->len) == 0)
+		return;
+	(void) image_value_text(*known, type, &one);
+	(void) image_value_text(image->data, type, &other);
+	static_refuse(receiver, i, series, time, one, other);
 }
 
 /* A series has one value of each static covariate; NULL says nothing about it. */
@@ -468,18 +551,20 @@ row_statics(RowReceiver *receiver, const Datum *values, const bool *nulls, uint3
 	for (int i = 0; i < receiver->nstatic; i++)
 	{
 		const SourceColumn *column = &receiver->source->statics[i];
-		double		number = row_number(receiver, column, values[i], nulls[i], series, time);
+		double		number;
 
+		if (column->category)
+		{
+			if (!nulls[i])
+				row_static_category(receiver, i, values[i], series, time);
+			continue;
+		}
+		number = row_number(receiver, column, values[i], nulls[i], series, time);
 		if (isnan(number))
 			continue;
 		if (!isnan(statics[i]) && statics[i] != number)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("static covariate \"%s\"%s has different values: %g and %g (at %s)",
-							column->name, row_series_phrase(receiver, series), statics[i], number,
-							source_time_text(receiver->source->kind, time)),
-					 errhint("A static covariate has one value per series; name what changes over "
-							 "time in past_covariates or future_covariates.")));
+			static_refuse(receiver, i, series, time, psprintf("%g", statics[i]),
+						  psprintf("%g", number));
 		statics[i] = number;
 	}
 }
@@ -584,8 +669,14 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc descriptor)
 		column_check(TupleDescAttr(descriptor, at++)->atttypid,
 					 receiver->value[c]->type == NUMERICOID ? FLOAT8OID : receiver->value[c]->type);
 	for (int i = 0; i < receiver->nstatic; i++)
-		column_check(TupleDescAttr(descriptor, at++)->atttypid,
-					 source->statics[i].type == NUMERICOID ? FLOAT8OID : source->statics[i].type);
+	{
+		Oid			expected = source->statics[i].type == NUMERICOID ? FLOAT8OID :
+			source->statics[i].type;
+
+		if (source->statics[i].category)
+			expected = receiver->category_type[i].length < 0 ? TEXTOID : source->statics[i].type;
+		column_check(TupleDescAttr(descriptor, at++)->atttypid, expected);
+	}
 }
 
 static void
@@ -615,7 +706,13 @@ receiver_select(const RowReceiver *receiver)
 	for (uint32 c = 0; c < receiver->rows->C; c++)
 		number_append(&text, receiver->value[c]);
 	for (int i = 0; i < receiver->nstatic; i++)
-		number_append(&text, &source->statics[i]);
+	{
+		if (!source->statics[i].category)
+			number_append(&text, &source->statics[i]);
+		else
+			appendStringInfo(&text, ", source.c%d%s", source->statics[i].number,
+							 receiver->category_type[i].length < 0 ? "::pg_catalog.text" : "");
+	}
 	appendStringInfo(&text, " FROM (\n%s\n) AS source (", source->query);
 	for (int i = 1; i <= source->ncolumns; i++)
 		appendStringInfo(&text, "%sc%d", i == 1 ? "" : ", ", i);
@@ -646,6 +743,10 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	receiver->image_type = palloc0(sizeof(ImageType) * Max(roles->nseries, 1));
 	for (int i = 0; i < roles->nseries; i++)
 		receiver->image_type[i] = image_type_get(source->series[i].type);
+	receiver->category_type = palloc0(sizeof(ImageType) * Max(roles->nstatic, 1));
+	for (int i = 0; i < receiver->nstatic; i++)
+		if (source->statics[i].category)
+			receiver->category_type[i] = image_type_get(source->statics[i].type);
 
 	rows->source = source;
 	rows->context = CurrentMemoryContext;
@@ -663,6 +764,7 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	rows->chunk = palloc0(sizeof(RowChunk) * receiver->max_chunks);
 	receiver->hash = image_create(CurrentMemoryContext, 64, NULL);
 	initStringInfo(&receiver->image);
+	initStringInfo(&receiver->category);
 	receiver->scratch = AllocSetContextCreate(CurrentMemoryContext, "lstm row",
 											  ALLOCSET_SMALL_SIZES);
 	return receiver;
@@ -673,8 +775,8 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
  * stable functions: their sources see the snapshot of the calling statement, and
  * only a training's sees what its own transaction did since.
  */
-static void
-select_run(const char *text, const Source *source, DestReceiver *receiver)
+void
+source_select_run(const char *text, const Source *source, DestReceiver *receiver)
 {
 	SPIExecuteOptions options;
 	bool		before = XactReadOnly;
@@ -711,6 +813,6 @@ source_rows_read(const Source *source, const RowCut *cut, bool future_only, size
 {
 	RowReceiver *receiver = receiver_create(source, cut, future_only, limit, used);
 
-	select_run(receiver_select(receiver), source, &receiver->pub);
+	source_select_run(receiver_select(receiver), source, &receiver->pub);
 	return receiver->rows;
 }

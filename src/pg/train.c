@@ -14,7 +14,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
 
@@ -23,41 +22,19 @@
 #include "pg/model_run.h"
 #include "pg/registry.h"
 #include "pg/source.h"
+#include "pg/train_call.h"
 #include "pg/training.h"
+
+/* A model must lose by that share of the error before a warning says so. */
+#define WORSE 0.01
 
 PG_FUNCTION_INFO_V1(lstm_train);
 
-/* Arguments, in the order of the SQL declaration. */
+/* Arguments: from the source on those of train_call.h. */
 enum
 {
-	ARG_MODEL, ARG_SOURCE, ARG_TARGET, ARG_TIME_COLUMN, ARG_SERIES, ARG_HORIZON, ARG_CONTEXT,
-	ARG_PAST, ARG_FUTURE, ARG_STATIC, ARG_GEOM, ARG_OPTIONS
+	ARG_MODEL, ARG_SOURCE
 };
-
-/* An argument written into the options is told from a misspelt option. */
-static void
-options_refuse(const NnEnv *env, const NnJson *options)
-{
-	static const char *const keys[] = {"horizon", "context", "target", "time_column", "series",
-		"past_covariates", "future_covariates", "static_covariates", "geom"};
-
-	for (size_t i = 0; options != NULL && i < lengthof(keys); i++)
-		if (options->type == NN_JSON_OBJECT && nn_json_member(options, keys[i]) != NULL)
-			nn_fail(env, NN_BAD_KEY, nn_format(env, "\"%s\" is no option of lstm.train", keys[i]),
-					nn_format(env, "It is an argument: write %s => ... beside the options.", keys[i]));
-}
-
-static SourceData *
-rows_read(const NnEnv *env, Source *source, const NnSpec *spec)
-{
-	const char *zone = pg_get_timezone_name(session_timezone);
-	NnFrequency frequency;
-
-	if (strcmp(spec->frequency, "auto") == 0)
-		return source_read(env, source, NULL, NULL, zone, NULL);
-	nn_frequency_parse(env, spec->frequency, &frequency);
-	return source_read(env, source, NULL, &frequency, zone, NULL);
-}
 
 /* ------------------------------------------------------------------------
  * The row in the registry
@@ -143,14 +120,11 @@ lstm_train(PG_FUNCTION_ARGS)
 {
 	CallMemory	memory = call_memory_begin();
 	const NnEnv *env = env_create(memory.own);
-	NnSpec	   *spec = NN_NEW(env, NnSpec);
-	TrainingInput input = {.spec = spec};
+	TrainingInput input = {0};
+	TrainCall  *call;
 	instr_time	start,
 				now;
-	char	   *name,
-			   *text;
-	NnJson	   *options = NULL;
-	Source	   *source;
+	char	   *name;
 	NnModel    *model;
 	int			version;
 	Datum		result;
@@ -159,34 +133,23 @@ lstm_train(PG_FUNCTION_ARGS)
 	/* Here rather than by the INSERT, after all epochs. */
 	PreventCommandIfReadOnly("lstm.train()");
 	name = argument_text_required(fcinfo, ARG_MODEL, "model");
-	text = argument_text_required(fcinfo, ARG_SOURCE, "source");
-	if (!PG_ARGISNULL(ARG_GEOM))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"geom\" needs the extension lstm_postgis"),
-				 errhint("Leave \"geom\" out to train on the series alone.")));
 	registry_check_name(name);
-	if (!PG_ARGISNULL(ARG_OPTIONS))
-		options = training_options_parse(env, PG_GETARG_DATUM(ARG_OPTIONS));
-	options_refuse(env, options);
-	training_options(env, options, spec, &input.split_given);
-	spec->horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 1);
-	spec->context = argument_steps(fcinfo, ARG_CONTEXT, "context", 1);
-	input.context_given = !PG_ARGISNULL(ARG_CONTEXT);
-	source = source_resolve(text, argument_text(fcinfo, ARG_TIME_COLUMN),
-							argument_text(fcinfo, ARG_TARGET), argument_text(fcinfo, ARG_SERIES),
-							argument_text(fcinfo, ARG_PAST), argument_text(fcinfo, ARG_FUTURE),
-							argument_text(fcinfo, ARG_STATIC));
-	spec->ntargets = (uint32_t) source->roles.ntargets;
-	spec->npast = (uint32_t) source->roles.npast;
-	spec->nfuture = (uint32_t) source->roles.nfuture;
-	spec->nstatic = (uint32_t) source->roles.nstatic;
+	call = train_call_open(env, fcinfo, ARG_SOURCE);
+	input.spec = train_call_spec(env, call, call->options, &input.split_given);
+	input.context_given = call->context_given;
 	input.label = name;
-	input.roles = &source->roles;
-	input.data = rows_read(env, source, spec);
+	input.roles = &call->source->roles;
+	input.data = train_call_read(env, call, input.spec);
 	model = training_run(env, &input);
-	version = version_store(env, name, source, model);
-	if (model->report.skill < 0)
+	version = version_store(env, name, call->source, model);
+	if (model->report.out_of_time)
+		ereport(NOTICE,
+				(errmsg("training of model \"%s\" ended early, after %g seconds", name,
+						lstm_train_seconds),
+				 errdetail("It is what \"lstm.train_seconds\" allows."),
+				 errhint("Set it higher, or to 0, for the full number of epochs.")));
+	/* Large series may outweigh many small ones; it is fair to ask them all. */
+	if (model->report.skill < -WORSE && model->report.scaled_skill < -WORSE)
 		ereport(WARNING,
 				(errmsg("model \"%s\" forecasts worse than the %s method on its validation rows",
 						name, model->spec.season > 1 ? "seasonal naive" : "naive"),

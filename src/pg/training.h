@@ -23,6 +23,10 @@ typedef struct TrainingInput
 	bool		split_given;	/* so was validation_split: refuse rather than go without */
 	const SourceData *data;
 	const SourceRoles *roles;
+	/* Set by training_run: */
+	const NnModel *from;		/* whose parameters to begin with, NULL: none */
+	bool		transfer_told;	/* what begins anew was said once */
+	const char *part;			/* "fold 2 of 6", for progress lines; NULL: the only training */
 } TrainingInput;
 
 /* A jsonb of options, parsed. */
@@ -31,6 +35,9 @@ extern NnJson *training_options_parse(const NnEnv *env, Datum jsonb);
 /* Options of the caller (NULL: none) as a spec; sets split_given. */
 extern void training_options(const NnEnv *env, const NnJson *options, NnSpec *spec,
 							 bool *split_given);
+
+/* What to call series s in a message: the source itself where it has no name. */
+extern const char *training_series_label(const NnSeries *series, uint32_t s);
 
 /* The whole; the model lives in env. */
 extern NnModel *training_run(const NnEnv *env, TrainingInput *input);

@@ -199,13 +199,29 @@ steps_take(const NnEnv *env, NnJson *options, const char *key)
 static void
 options_refuse(const NnEnv *env, const NnJson *options)
 {
-	static const char *const keys[] = {"deploy", "progress"};
+	static const char *const keys[] = {"deploy", "progress", "from_model", "freeze"};
 
 	for (size_t i = 0; options != NULL && i < lengthof(keys); i++)
 		if (nn_json_member(options, keys[i]) != NULL)
 			nn_fail(env, NN_BAD_VALUE,
 					nn_format(env, "option \"%s\" has no meaning for lstm.fit", keys[i]),
 					"Leave it out, or use lstm.train.");
+}
+
+/* A group has one series, whose times forecasts will not know. */
+static void
+spec_refuse(const NnEnv *env, NnSpec *spec)
+{
+	if (spec->calendar == NN_CALENDAR_AUTO)
+		spec->calendar = 0;
+	if (spec->calendar != 0 || spec->holidays[0] != '\0')
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "option \"%s\" has no meaning for lstm.fit",
+						  spec->calendar != 0 ? "calendar" : "holidays"),
+				"lstm.predict is given no times; use lstm.train.");
+	if (spec->on_error == NN_ON_ERROR_SKIP)
+		nn_fail(env, NN_BAD_VALUE, "option \"on_error\" has no meaning for lstm.fit",
+				"A group is one series; leave out bad groups with WHERE, or use lstm.train.");
 }
 
 static NnModel *
@@ -223,7 +239,8 @@ fit_run(const NnEnv *env, FitState *state)
 
 	options_refuse(env, options);
 	training_options(env, options, spec, &input.split_given);
-	spec->horizon = horizon ? horizon : 1;
+	spec_refuse(env, spec);
+	spec->horizon = spec->forecast_horizon = horizon ? horizon : 1;
 	spec->context = context ? context : 1;
 	spec->ntargets = 1;
 	input.context_given = context != 0;
@@ -272,7 +289,7 @@ typedef struct PredictCache
 	size_t		length;
 	char	   *bytes;			/* [length] the value */
 	NnModel    *model;
-	NnForecaster *forecaster;	/* for one lane and up to horizon steps */
+	NnPredictor *predictor;		/* for one window and up to horizon steps */
 	uint32		horizon;
 } PredictCache;
 
@@ -281,7 +298,8 @@ predict_refuse(const NnModel *model)
 {
 	const char *what = model->spec.nfuture > 0 ? "known-future covariates" :
 		model->spec.nstatic > 0 ? "static covariates" :
-		model->prep->ngroups > 1 ? "a scale for each series" : NULL;
+		model->prep->ngroups > 1 ? "a scale for each series" :
+		model->spec.nseries > 1 ? "which of its series the values belong to" : NULL;
 
 	if (what != NULL)
 		ereport(ERROR,
@@ -317,8 +335,7 @@ predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
 	predict_refuse(cache->model);
 	nn_forecast_check(cache->env, &cache->model->spec, horizon);
 	cache->horizon = horizon;
-	cache->forecaster = nn_forecaster_create(cache->env, &cache->model->spec, env_kernels(),
-											 cache->model->params, NN_LANES, horizon);
+	cache->predictor = nn_predictor_create(cache->env, cache->model, env_kernels(), 1, horizon);
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(context, fcinfo->flinfo->fn_mcxt);
 	fcinfo->flinfo->fn_extra = cache;
@@ -392,14 +409,18 @@ predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, u
 	NnWindow	window = {0, rows - 1};
 	double	   *point = NN_NEW_ARRAY(env, double, (size_t) horizon * spec->ntargets);
 	const char **column = NN_NEW_ARRAY(env, const char *, series.C);
+	/* A history has no name: it is the one series of the model, or none that it knows. */
+	uint32_t	identity = cache->model->nseries == 1 ? 0 : PG_UINT32_MAX;
+	NnData	   *data;
 
 	for (uint32 c = 0; c < series.C; c++)
 		column[c] = c < spec->ntargets ? cache->model->target[c] :
 			cache->model->past[c - spec->ntargets];
 	series.column = column;
-	model_run_forecast(cache->forecaster,
-					   nn_data_prepare(env, spec, cache->model->prep, &series, group), &window, 1,
-					   horizon, 0, point, NULL, NULL);
+	data = nn_data_prepare(env, spec, cache->model->prep, &series, group);
+	data->identity = &identity;
+	nn_predictor_forget(cache->predictor);
+	model_run_predict(cache->predictor, data, &window, 1, horizon, NULL, 0, point, NULL, NULL);
 	return point;
 }
 
@@ -417,11 +438,11 @@ lstm_predict(PG_FUNCTION_ARGS)
 	const double *point;
 	ArrayType  *result;
 
-	if (rows < spec->context + spec->difference)
+	if (rows < nn_rows_least(spec))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("argument \"history\" has %u steps, but the model looks back on %u", rows,
-						spec->context + spec->difference)));
+						nn_rows_least(spec))));
 	point = predict_run(cache, env_create(memory.own), value, rows, horizon);
 	MemoryContextSwitchTo(memory.caller);
 	result = forecast_array(point, horizon, spec->ntargets);

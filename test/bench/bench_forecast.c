@@ -89,7 +89,7 @@ latency(NnForecaster *forecaster, const NnData *data, const NnWindow *windows, u
 	{
 		double		start = bench_wall();
 
-		nn_forecast(forecaster, data, windows + i % (SERIES - n + 1), n, STEPS, 0, point, NULL, NULL);
+		nn_forecast(forecaster, data, windows + i % (SERIES - n + 1), n, STEPS, NULL, 0, point, NULL, NULL);
 		seconds[i] = bench_wall() - start;
 	}
 	qsort(seconds, calls, sizeof(double), compare);
@@ -108,7 +108,7 @@ batch_seconds(NnForecaster *forecaster, const NnData *data, const NnWindow *wind
 	{
 		double		start = bench_cpu();
 
-		nn_forecast(forecaster, data, windows, SERIES, STEPS, 0, point, NULL, NULL);
+		nn_forecast(forecaster, data, windows, SERIES, STEPS, NULL, 0, point, NULL, NULL);
 		seconds[i] = bench_cpu() - start;
 	}
 	qsort(seconds, REPEATS, sizeof(double), compare);
@@ -135,17 +135,18 @@ job_run(const NnEnv *env, const BenchHost *host, const Job *job, const NnKernels
 	nn_spec_parse(env, nn_json_parse(env, job->options, strlen(job->options), "options",
 									 NN_BAD_VALUE), &spec);
 	spec.context = job->context;
-	spec.horizon = job->trained;
+	spec.horizon = spec.forecast_horizon = job->trained;
+	nn_spec_expand(env, &spec);
 	data = data_make(env, &spec);
 	for (uint32_t s = 0; s < SERIES; s++)
 		windows[s] = (NnWindow) {s, (s + 1) * job->context - 1};
 	plan = nn_plan_build(env, &spec, kernels, NN_LANES);
 	params = NN_NEW_ARRAY(env, nn_real, plan->nparams);
 	nn_params_init(env, plan, 1, params);
-	one = nn_forecaster_create(env, &spec, kernels, params, 1, STEPS);
-	many = nn_forecaster_create(env, &spec, kernels, params, SERIES, STEPS);
+	one = nn_forecaster_create(env, &spec, kernels, params, 1, STEPS, 1);
+	many = nn_forecaster_create(env, &spec, kernels, params, SERIES, STEPS, 1);
 	for (uint32_t i = 0; i < 4; i++)
-		few[i] = nn_forecaster_create(env, &spec, kernels, params, 2 << i, STEPS);
+		few[i] = nn_forecaster_create(env, &spec, kernels, params, 2 << i, STEPS, 1);
 
 	before = host->allocations;
 	latency(one, data, windows, 1, CALLS / 10, point, NULL);

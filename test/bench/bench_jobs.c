@@ -56,7 +56,7 @@ spec_make(const NnEnv *env, const JobShape *shape, NnSpec *spec)
 
 	nn_spec_parse(env, nn_json_parse(env, text, strlen(text), "options", NN_BAD_VALUE), spec);
 	spec->context = shape->context;
-	spec->horizon = shape->horizon;
+	spec->horizon = spec->forecast_horizon = shape->horizon;
 	spec->ntargets = shape->targets;
 	spec->npast = shape->columns - shape->targets;
 	spec->stateful = shape->stateful;
@@ -140,7 +140,7 @@ job_create(const NnEnv *env, const JobShape *shape, const NnKernels *kernels)
 	job->params = NN_NEW_ARRAY(env, nn_real, job->plan->nparams);
 	nn_params_init(env, job->plan, job->spec.seed, job->params);
 	job->forecaster = nn_forecaster_create(env, &job->spec, kernels, job->params, shape->windows,
-										   shape->steps);
+										   shape->steps, 1);
 	job->point = NN_NEW_ARRAY(env, double, (size_t) shape->windows * shape->steps);
 	return job;
 }
@@ -156,7 +156,7 @@ job_run(Job *job)
 		return job->trainer->report.train_loss;
 	}
 	for (uint32_t i = 0; i < shape->epochs; i++)
-		nn_forecast(job->forecaster, job->data, job->windows, shape->windows, shape->steps, 0,
+		nn_forecast(job->forecaster, job->data, job->windows, shape->windows, shape->steps, NULL, 0,
 					job->point, NULL, NULL);
 	return 0;
 }

@@ -393,6 +393,26 @@ numbers_are_judged(void)
 		{0, "log.epochs", 6, INFINITY, REJECT},
 		{0, "log.epochs", 7, -1, REJECT},
 		{0, "log.epochs", 3, INFINITY, REJECT},
+		{3, "ensemble/2/dense.weight", 0, 2.5, ACCEPT},
+		{3, "ensemble/2/dense.weight", 0, NAN, REJECT},
+		{3, "joint.weights", 0, 0.6, REJECT},
+		{3, "joint.weights", 0, 0.5 + 1e-9, ACCEPT},
+		{3, "joint.weights", 1, NAN, REJECT},
+		{3, "joint.theta", 0, 1, ACCEPT},
+		{3, "joint.theta", 0, 0, REJECT},
+		{3, "joint.theta", 2, NAN, REJECT},
+		{3, "joint.theta", 3, 3, REJECT},
+		{3, "joint.ar", 35, 33, REJECT},
+		{3, "joint.ar", 36, -1, REJECT},
+		{3, "joint.ar", 69, INFINITY, REJECT},
+		{3, "joint.ar", 69, 7, ACCEPT},
+		{3, "interval.width", 0, 0, ACCEPT},
+		{3, "interval.width", 0, -1e-9, REJECT},
+		{3, "interval.width", 1, 0.25, ACCEPT},
+		{3, "interval.width", 1, 0.2, REJECT},
+		{3, "interval.width", 17, 0, ACCEPT},
+		{3, "interval.width", 18, NAN, REJECT},
+		{3, "interval.width", 33, INFINITY, REJECT},
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -431,6 +451,136 @@ series_are_judged(void)
 		header_splice(&mutant, begin, end + 1 - begin, texts[i].to);
 		trial(texts[i].to, &mutant, texts[i].verdict);
 	}
+}
+
+/* Replacements in the header of base 2: columns made from the time, words, skipped series. */
+static void
+columns_are_judged(void)
+{
+	static const struct
+	{
+		const char *from,
+				   *to;
+		Verdict		verdict;
+	}			texts[] = {
+		{Q "calendar" Q ":[" Q "month" Q "]", Q "calendar" Q ":[" Q "hour" Q "]", ACCEPT},
+		{Q "calendar" Q ":[" Q "month" Q "]", Q "calendar" Q ":[]", REJECT},
+		{Q "calendar" Q ":[" Q "month" Q "]", Q "calendar" Q ":" Q "auto" Q, REJECT},
+		{Q "calendar" Q ":[" Q "month" Q "]", Q "calendar" Q ":[" Q "month" Q "," Q "hour" Q "]", REJECT},
+		{Q "calendar" Q ":[" Q "month" Q "]",
+			Q "calendar" Q ":[" Q "month" Q "," Q "hour" Q "," Q "minute" Q "]", REJECT},
+		{Q "holidays" Q ":" Q "days" Q, Q "holidays" Q ":" Q Q, REJECT},
+		{Q "f0" Q, Q "f0" Q "," Q "f1" Q, REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "a" Q "," Q "b" Q "]]", ACCEPT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[[" Q "w0" Q "," Q "w1" Q "],null]", ACCEPT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "w1" Q "," Q "w0" Q "]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "w0" Q "," Q "w0" Q "]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "w0" Q "]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[[],[" Q "w0" Q "," Q "w1" Q "]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "w0" Q ",5]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]",
+		"[null,{" Q "a" Q ":" Q "w0" Q "," Q "b" Q ":" Q "w1" Q "}]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,null]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[[" Q "w0" Q "," Q "w1" Q "]]", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]",
+		"{" Q "a" Q ":null," Q "b" Q ":[" Q "w0" Q "," Q "w1" Q "]}", REJECT},
+		{"[null,[" Q "w0" Q "," Q "w1" Q "]]", "[null,[" Q "w0" Q "," Q "w1" Q "],null]", REJECT},
+		{"[" Q "c0" Q "," Q "c1" Q "]", "[" Q "c0" Q "]", REJECT},
+		{"[" Q "bad0" Q "," Q "bad1" Q "]", "[" Q "bad0" Q "]", REJECT},
+		{"[" Q "bad0" Q "," Q "bad1" Q "]", "[" Q "b" Q "," Q "c" Q "]", ACCEPT},
+		{Q "skipped_series" Q ":2", Q "skipped_series" Q ":3", REJECT},
+		{Q "skipped_series" Q ":2", Q "skipped_series" Q ":4294967297", REJECT},
+		{Q "date" Q, Q "integer" Q, REJECT},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		file_copy(&mutant, &bases[2]);
+		header_replace(&mutant, texts[i].from, texts[i].to);
+		trial(label("%s for %s", texts[i].to, texts[i].from), &mutant, texts[i].verdict);
+	}
+
+	/* Integers have no calendar. */
+	file_copy(&mutant, &bases[2]);
+	header_replace(&mutant, Q "date" Q, Q "integer" Q);
+	header_replace(&mutant, Q "1 month end" Q, Q "integer 5" Q);
+	trial("a calendar of integers", &mutant, REJECT);
+
+	/* As many names as are left to give. */
+	file_copy(&mutant, &bases[2]);
+	header_replace(&mutant, Q "calendar" Q ":[" Q "month" Q "]", Q "calendar" Q ":" Q "auto" Q);
+	header_replace(&mutant, Q "f0" Q, Q "f0" Q "," Q "f1" Q "," Q "f2" Q);
+	trial("a calendar to be chosen", &mutant, REJECT);
+	file_copy(&mutant, &bases[2]);
+	header_replace(&mutant, Q "calendar" Q ":[" Q "month" Q "]",
+				   Q "calendar" Q ":[" Q "month" Q "," Q "hour" Q "," Q "minute" Q "]");
+	header_replace(&mutant, Q "f0" Q, "");
+	trial("more made than there are", &mutant, REJECT);
+}
+
+/* Replacements in the header of base 3: members, weights, intervals, two networks. */
+static void
+members_are_judged(void)
+{
+	static const struct
+	{
+		const char *from,
+				   *to;
+		Verdict		verdict;
+	}			texts[] = {
+		{Q "measure" Q ":" Q "change" Q, Q "measure" Q ":" Q "level" Q, ACCEPT},
+		{Q "measure" Q ":" Q "change" Q, Q "measure" Q ":" Q "hardness" Q, REJECT},
+		{Q "measure" Q ":" Q "change" Q, Q "measure" Q ":3", REJECT},
+		{Q "measure" Q ":" Q "change" Q, Q "measure" Q ":" Q "head" Q, REJECT},
+		{Q "interval" Q ":{" Q "steps" Q ":2", Q "interval" Q ":{" Q "steps" Q ":0", REJECT},
+		{Q "interval" Q ":{" Q "steps" Q ":2", Q "interval" Q ":{" Q "steps" Q ":3", REJECT},
+		{Q "interval" Q ":{" Q "steps" Q ":2", Q "interval" Q ":{" Q "steps" Q ":4294967298", REJECT},
+		{Q "interval" Q ":{", Q "interval" Q ":{" Q "x" Q ":1,", REJECT},
+		{"[null,0,1.5]", "[1,2,3]", ACCEPT},
+		{"[null,0,1.5]", "[null,0]", REJECT},
+		{"[null,0,1.5]", "[null,0,1.5,2]", REJECT},
+		{"[null,0,1.5]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", REJECT},
+		{"[null,0,1.5]", "{" Q "a" Q ":null," Q "b" Q ":0," Q "c" Q ":1.5}", REJECT},
+		{"[null,0,1.5]", "[null,0," Q "x" Q "]", REJECT},
+		{"[null,0,1.5]", "[null,0,true]", REJECT},
+		{Q "out_of_time" Q ":true", Q "out_of_time" Q ":false", ACCEPT},
+		{Q "out_of_time" Q ":true", Q "out_of_time" Q ":null", REJECT},
+		{Q "out_of_time" Q ":true", Q "out_of_time" Q ":1", REJECT},
+		{Q "trained_to" Q ":" Q "0" Q, Q "trained_to" Q ":" Q "-9223372036854775808" Q, ACCEPT},
+		{Q "trained_to" Q ":" Q "0" Q, Q "trained_to" Q ":" Q "9223372036854775808" Q, REJECT},
+		{Q "trained_to" Q ":" Q "0" Q, Q "trained_to" Q ":" Q "0x1" Q, REJECT},
+		{Q "trained_to" Q ":" Q "0" Q, Q "trained_to" Q ":0", REJECT},
+		{Q "network" Q "," Q "theta" Q, Q "theta" Q, REJECT},
+		{Q "network" Q "," Q "theta" Q, Q "network" Q, REJECT},
+		{Q "network" Q "," Q "theta" Q, Q "network" Q "," Q "drift" Q "," Q "theta" Q, REJECT},
+		{Q "ensemble_size" Q ":2", Q "ensemble_size" Q ":1", REJECT},
+		{Q "ensemble_size" Q ":2", Q "ensemble_size" Q ":3", REJECT},
+		{Q "ensemble_size" Q ":2", Q "ensemble_size" Q ":0", REJECT},
+		{Q "ensemble_size" Q ":2", Q "ensemble_size" Q ":4294967295", REJECT},
+		{"\"ensemble/2/dense.weight\"", "\"ensemble/3/dense.weight\"", REJECT},
+		{"\"joint.ar\"", "\"joint.drift\"", REJECT},
+		{"[" Q "s0" Q "," Q "s1" Q "]", "[" Q "s0" Q "]", REJECT},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		file_copy(&mutant, &bases[3]);
+		header_replace(&mutant, texts[i].from, texts[i].to);
+		trial(label("%s for %s", texts[i].to, texts[i].from), &mutant, texts[i].verdict);
+	}
+
+	/* A negative weight, the sum being whole. */
+	file_copy(&mutant, &bases[3]);
+	number_set(&mutant, "joint.weights", 0, 1.25);
+	number_set(&mutant, "joint.weights", 1, -0.5);
+	trial("a negative weight", &mutant, REJECT);
+
+	/* A step more than the horizon, with all its widths. */
+	file_copy(&mutant, &bases[3]);
+	header_replace(&mutant, Q "interval" Q ":{" Q "steps" Q ":2", Q "interval" Q ":{" Q "steps" Q ":3");
+	tensor_grow(&mutant, "interval.width", "[2,1,17]", "[3,1,17]", 17 * 8);
+	trial("intervals of a step more", &mutant, REJECT);
 }
 
 /* A gap, an overlap, bytes of nobody, tensors nobody wants. */
@@ -768,6 +918,8 @@ mutants_run(void)
 	UNIT_RUN(containers_are_judged);
 	UNIT_RUN(numbers_are_judged);
 	UNIT_RUN(series_are_judged);
+	UNIT_RUN(columns_are_judged);
+	UNIT_RUN(members_are_judged);
 	UNIT_RUN(places_are_judged);
 	UNIT_RUN(sizes_are_judged);
 	UNIT_RUN(lengths_are_judged);

@@ -17,7 +17,7 @@
 
 #define MAX_HEADER 131072
 #define MAX_DATA 65536
-#define NBASES 3
+#define NBASES 4
 
 typedef struct File
 {
@@ -92,6 +92,30 @@ report_make(NnReport *report)
 	report->train_windows = 60;
 }
 
+/* Weights, parameters and widths that training could have left. */
+static void
+joint_make(NnModel *model)
+{
+	static const double weights[] = {0.5, 0.25, 0.25};
+	size_t		cells = (size_t) model->nseries * model->spec.ntargets;
+
+	model->weight = NN_NEW_ARRAY(unit_env(), double, 3);
+	memcpy(model->weight, weights, sizeof(weights));
+	model->classic[NN_CLASSIC_THETA] = NN_NEW_ARRAY(unit_env(), double, cells * 2);
+	model->classic[NN_CLASSIC_AR] = NN_NEW_ARRAY(unit_env(), double, cells * 35);
+	for (size_t i = 0; i < cells; i++)
+	{
+		model->classic[NN_CLASSIC_THETA][2 * i] = 0.5;
+		model->classic[NN_CLASSIC_THETA][2 * i + 1] = i % 3;
+		model->classic[NN_CLASSIC_AR][35 * i] = 2;
+		model->classic[NN_CLASSIC_AR][35 * i + 3] = -0.5;
+	}
+	model->interval.steps = model->spec.forecast_horizon;
+	model->interval.unit = NN_MEASURE_CHANGE;
+	model->interval.width = numbers_make((size_t) model->interval.steps * model->spec.ntargets *
+										 NN_INTERVAL_POINTS, 0.25);
+}
+
 static NnModel *
 model_make(int number)
 {
@@ -101,7 +125,9 @@ model_make(int number)
 		" \"scale_by_series\": true, \"residual\": false}",
 		"{\"layers\": [{\"type\": \"lstm\", \"units\": 1, \"peephole\": true, \"bidirectional\": true,"
 		" \"name\": \"up\"}, {\"type\": \"dense\"}], \"epochs\": 9, \"missing\": \"mask\","
-		" \"loss\": \"student_t\", \"optimizer\": \"sgd\", \"momentum\": 0.5, \"bounds\": [0, null]}"
+		" \"loss\": \"student_t\", \"optimizer\": \"sgd\", \"momentum\": 0.5, \"bounds\": [0, null],"
+		" \"calendar\": [\"month\"], \"holidays\": \"days\", \"on_error\": \"skip\"}",
+		"{\"units\": 1, \"epochs\": 4, \"ensemble_size\": 2, \"members\": [\"network\", \"theta\", \"ar\"]}"
 	};
 	NnEnv	   *env = unit_env();
 	NnModel    *model = NN_NEW(env, NnModel);
@@ -110,7 +136,7 @@ model_make(int number)
 	nn_spec_parse(env, nn_json_parse(env, options[number], strlen(options[number]), "options",
 									 NN_BAD_VALUE), &model->spec);
 	model->spec.context = 4;
-	model->spec.horizon = 2;
+	model->spec.horizon = model->spec.forecast_horizon = 2;
 	model->spec.npast = 1;
 	model->nseries = 1;
 	model->frequency = (NnFrequency) {NN_UNIT_MICROSECOND, NN_HOUR, false};
@@ -136,17 +162,40 @@ model_make(int number)
 	{
 		model->time_kind = NN_TIME_DATE;
 		model->frequency = (NnFrequency) {NN_UNIT_MONTH, 1, true};
+		/* One given future covariate and three made ones; a number and two words. */
+		model->spec.nfuture = 4;
+		model->spec.nstatic = 3;
+		model->categories = NN_NEW_ARRAY(env, NnCategories, 2);
+		model->categories[1] = (NnCategories) {2, names_make("w", 2)};
 	}
+	if (number == 3)
+	{
+		model->nseries_columns = 1;
+		model->series_column = names_make("id", 1);
+		model->nseries = 2;
+		model->series = names_make("s", 2);
+		model->report.out_of_time = true;
+		model->report.member_mae[0] = NAN;
+		model->report.member_mae[2] = 1.5;
+		joint_make(model);
+	}
+	model->nstatic_columns = model->spec.nstatic > 0 ? 2 : 0;
 	model->target = names_make("y", model->spec.ntargets);
 	model->past = names_make("x", model->spec.npast);
-	model->future = names_make("f", model->spec.nfuture);
-	model->statics = names_make("c", model->spec.nstatic);
+	model->future = names_make("f", model->spec.nfuture - nn_future_made(&model->spec));
+	model->statics = names_make("c", model->nstatic_columns);
 	prep_make(model);
 	report_make(&model->report);
+	if (number == 2)
+	{
+		model->report.nskipped = 2;
+		model->report.skipped = names_make("bad", 2);
+	}
+	nn_spec_expand(env, &model->spec);
 	plan = nn_plan_build(env, &model->spec, nn_kernels_get("generic"), NN_LANES);
 	model->nparams = plan->nparams;
-	model->params = NN_NEW_ARRAY(env, nn_real, plan->nparams);
-	for (size_t i = 0; i < plan->nparams; i++)
+	model->params = NN_NEW_ARRAY(env, nn_real, plan->nparams * model->spec.ensemble_size);
+	for (size_t i = 0; i < plan->nparams * model->spec.ensemble_size; i++)
 		model->params[i] = (nn_real) i / 16 - 1;
 	return model;
 }
@@ -317,7 +366,8 @@ number_set(File *file, const char *name, size_t i, double value)
 				end;
 
 	offsets_get(file, name, &begin, &end);
-	if (strncmp(name, "prep.", 5) == 0 || strncmp(name, "log.", 4) == 0)
+	if (strncmp(name, "prep.", 5) == 0 || strncmp(name, "log.", 4) == 0 ||
+		strncmp(name, "joint.", 6) == 0 || strncmp(name, "interval.", 9) == 0)
 		nn_f64_put(file->data + begin + 8 * i, value);
 	else
 		nn_f32_put(file->data + begin + 4 * i, (float) value);

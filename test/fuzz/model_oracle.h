@@ -318,13 +318,70 @@ prep_breaks(const NnModel *model)
 	return NULL;
 }
 
+/* Parameters of a simple method, as its definition has them. */
+static bool
+oracle_parameters(int kind, const double *p)
+{
+	switch (kind)
+	{
+		case NN_CLASSIC_NAIVE:
+		case NN_CLASSIC_SEASONAL_NAIVE:
+		case NN_CLASSIC_MEAN:
+		case NN_CLASSIC_DRIFT:
+			return true;
+		case NN_CLASSIC_THETA:
+			return finite_all(p, 2, false) && p[0] > 0 && p[0] <= 1 && (p[1] == 0 || p[1] == 1 || p[1] == 2);
+		case NN_CLASSIC_AR:
+			return finite_all(p, 35, false) && fmod(p[0], 1) == 0 && p[0] >= 0 && p[0] <= 32 &&
+				fmod(p[1], 1) == 0 && p[1] >= 0;
+		default:
+			return finite_all(p, 4, false) && p[0] >= 0 && p[0] <= 1 && p[2] >= 0 && p[2] <= 1;
+	}
+}
+
+/* Weights share a whole; widths ascend with the probability. */
+static const char *
+joint_breaks(const NnModel *model)
+{
+	size_t		cells = (size_t) model->nseries * model->spec.ntargets,
+				widths = (size_t) model->interval.steps * model->spec.ntargets;
+	double		sum = 0;
+	uint32_t	m = 0;
+
+	if ((model->spec.members & 1) == 0)
+		return "the network is a member";
+	for (int kind = -1; kind < NN_CLASSIC_KINDS; kind++)
+	{
+		uint32_t	n = kind < 0 ? 0 : nn_classic_parameters((NnClassicKind) kind);
+
+		if ((model->spec.members >> (kind + 1) & 1) == 0)
+			continue;
+		for (size_t i = 0; n > 0 && i < cells; i++)
+			if (!oracle_parameters(kind, model->classic[kind] + i * n))
+				return "simple members have possible parameters";
+		if (model->weight != NULL && !(model->weight[m] >= 0))
+			return "weights are not negative";
+		sum += model->weight != NULL ? model->weight[m++] : 1;
+	}
+	if (!(fabs(sum - 1) < 1e-5))
+		return "weights add up to 1";
+	if (model->interval.steps != 0 && model->interval.steps != model->spec.forecast_horizon)
+		return "intervals have the steps of the spec";
+	for (size_t i = 0; i < widths * NN_INTERVAL_POINTS; i++)
+		if (!(model->interval.width[i] >= 0 && model->interval.width[i] < INFINITY) ||
+			(i % NN_INTERVAL_POINTS > 0 && model->interval.width[i] < model->interval.width[i - 1]))
+			return "widths ascend";
+	return NULL;
+}
+
 /* The first invariant that the model breaks, or NULL. */
 static const char *
 model_breaks(const NnModel *model)
 {
 	const NnReport *report = &model->report;
+	const char *broken;
 
-	for (size_t i = 0; i < model->nparams; i++)
+	for (size_t i = 0; i < model->nparams * model->spec.ensemble_size; i++)
 		if (!(fabs((double) model->params[i]) <= 3.4028234663852886e38))
 			return "parameters are finite";
 	if (model->nseries == 0)
@@ -346,7 +403,8 @@ model_breaks(const NnModel *model)
 			!finite_all(&epoch->gradient_norm, 1, false) || epoch->gradient_norm < 0)
 			return "the log is of possible numbers";
 	}
-	return prep_breaks(model);
+	broken = joint_breaks(model);
+	return broken ? broken : prep_breaks(model);
 }
 
 /* What the model that was read from these bytes breaks, or NULL. */

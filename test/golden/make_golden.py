@@ -42,6 +42,11 @@ import sys
 import torch
 import torch.nn.functional as F
 
+import golden_attention
+import golden_normalize
+import golden_recall
+import golden_segment
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MASK = 0xFFFFFFFF
 STORED_INPUT = 400          # inputs above that many elements are hashed
@@ -501,6 +506,10 @@ def main():
     adam = dict(OPTIMIZERS)["adam"]
     training_case("training_adam", [recurrent("lstm", 4, return_sequences=False), dense(1)],
                   adam, 5, 7, 2, 10)
+    golden_attention.cases(Case)
+    golden_segment.cases(sys.modules[__name__])
+    golden_normalize.cases(sys.modules[__name__])
+    golden_recall.cases(sys.modules[__name__])
     with open(os.path.join(HERE, "index.txt"), "w") as out:
         out.write("".join(name + "\n" for name in CASES))
     total = sum(os.path.getsize(os.path.join(HERE, n + ".txt")) for n in CASES)

@@ -10,6 +10,7 @@
 \set plain test/golden/model- :version .hex
 \set series test/golden/model- :version -series.hex
 \set months test/golden/model- :version -months.hex
+\set joint test/golden/model- :version -joint.hex
 \set forecast test/golden/model- :version .forecast
 \pset format unaligned
 \pset tuples_only on
@@ -61,12 +62,20 @@ SELECT version FROM lstm.train('golden_months', 'golden_months', target => 'sold
 		"schedule": "plateau", "epochs": 5, "batch_size": 8, "clip_norm": 1, "seed": 9,
 		"scaling": "log1p", "outliers": "winsorise", "missing": "previous", "bounds": [0, 1000]}');
 
+SELECT version FROM lstm.train('golden_joint', 'golden_joint', target => 'load', time_column => 'ts', series => 'area, kind',
+	static_covariates => 'climate', horizon => 3, context => 14, options => '{
+		"architecture": "segment", "segment_length": 7, "units": 4, "normalization": "standard", "series_embedding": 2,
+		"members": ["network", "seasonal_naive", "holt_winters", "theta", "ar"], "ensemble_size": 2, "folds": 2,
+		"calendar": ["weekday"], "loss": "mae", "epochs": 4, "batch_size": 64, "seed": 10, "season": 7}');
+
 \o :plain
 SELECT regexp_replace(encode(model::bytea, 'hex'), '(.{96})', E'\\1\n', 'g') FROM lstm.model_values WHERE name = 'golden_plain';
 \o :series
 SELECT regexp_replace(encode(model::bytea, 'hex'), '(.{96})', E'\\1\n', 'g') FROM lstm.model_values WHERE name = 'golden_series';
 \o :months
 SELECT regexp_replace(encode(model::bytea, 'hex'), '(.{96})', E'\\1\n', 'g') FROM lstm.model_values WHERE name = 'golden_months';
+\o :joint
+SELECT regexp_replace(encode(model::bytea, 'hex'), '(.{96})', E'\\1\n', 'g') FROM lstm.model_values WHERE name = 'golden_joint';
 \o :forecast
 \i test/golden/model_forecast.sql
 \o

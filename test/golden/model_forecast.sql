@@ -11,11 +11,11 @@ WHERE name = 'golden_plain';
 -- Values and bounds.
 SELECT concat_ws('|', name || ', lstm.forecast', string_agg(concat_ws('|', coalesce(series, '-'), target, forecast_value,
 	prediction_interval_lower_bound, prediction_interval_upper_bound), '|' ORDER BY series COLLATE "C", target, step))
-FROM (VALUES ('golden_plain', 3), ('golden_series', 6), ('golden_months', 4)) AS m (name, horizon),
+FROM (VALUES ('golden_plain', 3), ('golden_series', 6), ('golden_months', 4), ('golden_joint', 5)) AS m (name, horizon),
 	lstm.forecast(name, source => name, horizon => m.horizon, confidence_level => 0.8)
 GROUP BY name ORDER BY name COLLATE "C";
 
 SELECT concat_ws('|', name || ', lstm.evaluate', count(*), sum(n), avg(mae), avg(rmse), avg(coverage))
-FROM (VALUES ('golden_plain'), ('golden_series'), ('golden_months')) AS m (name),
+FROM (VALUES ('golden_plain'), ('golden_series'), ('golden_months'), ('golden_joint')) AS m (name),
 	lstm.evaluate(name, source => name, stride => 13)
 GROUP BY name ORDER BY name COLLATE "C";

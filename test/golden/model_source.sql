@@ -22,3 +22,7 @@ CREATE TABLE golden_months AS
 SELECT (date '2001-01-31' + m * interval '1 month')::date AS month,
 	(100 + m + 20 * sin(m * pi() / 6))::float8 AS sold, (50 + m % 12)::float8 AS "Back Orders"
 FROM generate_series(0, 179) m;
+
+-- The known rows of the series, less regular, and a word for each.
+CREATE TABLE golden_joint AS
+SELECT ts, area, kind, load * (1 + (extract(day FROM ts)::int * extract(month FROM ts)::int * 37 % 101) / 100.0) AS load, CASE WHEN area = 'north' THEN 'cold' ELSE 'warm' END AS climate FROM golden_series WHERE load IS NOT NULL;

@@ -110,7 +110,7 @@ SELECT source || '  ' || arguments || E'\n  ' || train_error(source, arguments) 
 	('SELECT day, CASE WHEN day = ''2024-02-01'' THEN ''-Infinity'' ELSE y END AS y, ''a'' AS place FROM daily', $$$$),
 	('SELECT day, CASE WHEN day = ''2024-02-01'' THEN NULL ELSE y END AS y FROM daily', $$options => '{"missing": "error"}'$$),
 	('SELECT day, 2 * y AS y FROM daily', $$options => '{"scaling": "log1p"}'$$),
-	('SELECT day, 1e308 * (1 - 2 * ((day - ''2024-01-01'') % 2)) AS y FROM daily', $$options => '{"difference": 1}'$$),
+	('SELECT day, 1e308 * (1 - 2 * ((day - ''2024-01-01'') % 2)) AS y FROM daily', $$options => '{"difference": 1, "units": 2}'$$),
 	('SELECT day, CASE WHEN day > ''2024-04-20'' THEN 1e300 ELSE y END AS y FROM daily', $$$$),
 	('SELECT day, 1e309::numeric AS y FROM daily', $$$$),
 	('SELECT day, y, ''a'' AS place, y AS height FROM daily', $$target => 'y', static_covariates => 'height'$$),

@@ -4,6 +4,13 @@
 \set VERBOSITY terse
 SET lstm.progress = 0;
 SET client_min_messages = error;
+CREATE FUNCTION error_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE query;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ': ' || SQLERRM;
+END $$;
 -- A fixed noise that is close to normal: sums of twelve uniform numbers from md5.
 CREATE FUNCTION noise(i int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
 	SELECT sum(('x' || substr(md5(i::text || '/' || k), 1, 7))::bit(28)::int / 268435456.0)::float8 - 6 FROM generate_series(1, 12) k
@@ -38,10 +45,55 @@ SELECT abs(skill - (1 - mae / baseline_mae)) < 1e-9 AS skill FROM lstm.evaluate(
 SELECT a.n = sum(t.n) AS n, abs(a.mae - avg(t.mae)) < 1e-9 AS mae, abs(a.rmse - avg(t.rmse)) < 1e-9 AS rmse
 FROM lstm.evaluate('noisy') a, lstm.evaluate('noisy') t WHERE a.level = 'all' AND t.level = 'target' GROUP BY a.n, a.mae, a.rmse;
 
+-- intervals by hand: coverage and winkler of any level, deciles from the intervals around the median, by step too
+CREATE FUNCTION pinball(q float8, actual float8, forecast float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN actual >= forecast THEN q * (actual - forecast) ELSE (1 - q) * (forecast - actual) END';
+CREATE TABLE deciles AS
+	SELECT series, target, issued_at, step, actual, forecast_value AS point, level, prediction_interval_lower_bound AS low, prediction_interval_upper_bound AS high
+	FROM unnest('{0.2,0.4,0.6,0.8,0.5,0.75,0.999}'::float8[]) level, lstm.hindcast('noisy', stride => 2, confidence_level => level) WHERE actual IS NOT NULL;
+SELECT asked, e.level, target, e.step, abs(e.coverage - h.coverage) < 1e-9 AS coverage, abs(e.winkler - h.winkler) < 1e-9 AS winkler, e.n = h.n AS n
+FROM (VALUES (0.5::float8), (0.75), (0.999)) AS l(asked), LATERAL (SELECT * FROM lstm.evaluate('noisy', stride => 2, confidence_level => asked, by_step => true)) e
+	JOIN LATERAL (SELECT target, step, count(*) AS n, avg((actual BETWEEN low AND high)::int) AS coverage,
+			avg(high - low + 2 / (1 - asked) * (greatest(low - actual, 0) + greatest(actual - high, 0))) AS winkler
+		FROM deciles d WHERE d.level = asked GROUP BY GROUPING SETS ((target), (target, step))) h USING (target)
+WHERE e.level IN ('target', 'step') AND e.step IS NOT DISTINCT FROM h.step AND target = 'y' ORDER BY asked, e.level, target, e.step;
+SELECT e.level, e.target, e.step, abs(e.pinball - h.loss) < 1e-9 AS pinball, abs(e.crps - 2 * h.loss) < 1e-9 AS crps
+FROM lstm.evaluate('noisy', stride => 2, by_step => true) e JOIN (
+	SELECT target, step, (sum(pinball(0.5 - level / 2, actual, low) + pinball(0.5 + level / 2, actual, high))
+		+ sum(pinball(0.5, actual, point)) FILTER (WHERE level = 0.2)) / 9 / count(*) FILTER (WHERE level = 0.2) AS loss
+	FROM deciles WHERE level IN (0.2, 0.4, 0.6, 0.8) GROUP BY GROUPING SETS ((target), (target, step))) h ON h.target = e.target AND h.step IS NOT DISTINCT FROM e.step
+WHERE e.level IN ('target', 'step') ORDER BY e.level, e.target, e.step;
+-- the scales of mase and rmsse are each series' seasonal differences in the source
+SELECT e.series, abs(e.mase - h.mae / s.scale) < 1e-9 AS mase, abs(e.rmsse - sqrt(h.mse) / s.root_scale) < 1e-9 AS rmsse
+FROM lstm.evaluate('noisy', stride => 2) e
+	JOIN (SELECT series, avg(abs(error)) AS mae, avg(error ^ 2) AS mse FROM issued WHERE target = 'z' GROUP BY series) h USING (series)
+	JOIN (SELECT a.place AS series, avg(abs(a.z - b.z)) AS scale, sqrt(avg((a.z - b.z) ^ 2)) AS root_scale
+		FROM noisy a JOIN noisy b ON b.place = a.place AND b.ts = a.ts - interval '1 day' GROUP BY a.place) s USING (series)
+WHERE e.target = 'z' AND e.level = 'series' ORDER BY e.series;
+-- rows by step are extra rows: the others stay as they are
+SELECT count(*) AS differing FROM (SELECT * FROM lstm.evaluate('noisy') EXCEPT SELECT * FROM lstm.evaluate('noisy', by_step => true)) d;
+SELECT level, count(*) AS rows, count(step) AS steps, count(series) AS series FROM lstm.evaluate('noisy', by_step => true) GROUP BY level ORDER BY level;
+DROP TABLE deciles;
+DROP FUNCTION pinball;
+
+-- fitted baselines: all of them forecast, none sees what comes
+SELECT b, count(baseline_mae) AS judged, bool_and(baseline_mae < 3) AS sensible
+FROM unnest('{naive,seasonal_naive,mean,drift,holt_winters,holt_winters_multiplicative,holt_winters_damped,holt_winters_multiplicative_damped,theta,ar,auto}'::text[]) b,
+	lstm.evaluate('noisy', stride => 3, baseline => b) WHERE target = 'z' GROUP BY b ORDER BY b;
+SELECT b, bool_and(x.n = y.n AND x.baseline_mae = y.baseline_mae) AS is_fitted_to_the_past
+FROM unnest('{mean,drift,holt_winters,holt_winters_multiplicative_damped,theta,ar}'::text[]) b,
+	LATERAL lstm.evaluate('noisy', stride => 60000, baseline => b) x JOIN LATERAL
+	lstm.evaluate('noisy', 'SELECT ts, place, y, CASE WHEN ts < ''2024-01-03'' THEN z ELSE 1000 * z END AS z FROM noisy', stride => 60000, baseline => b) y
+	USING (level, target) WHERE level = 'target' AND target = 'z' GROUP BY b ORDER BY b;
+SELECT error_of($$SELECT * FROM lstm.evaluate('noisy', baseline => 'best')$$);
+SELECT error_of(format('SELECT * FROM lstm.evaluate(%L, %s)', 'noisy', a)) FROM unnest(ARRAY['confidence_level => 0', 'confidence_level => 1', 'confidence_level => ''NaN''',
+	'confidence_level => -1', 'confidence_level => NULL', 'by_step => NULL', 'baseline => NULL', 'stride => 0', 'horizon => 70000']) a;
+
 -- the naive baselines by hand, one step ahead
 CREATE VIEW numbered AS SELECT *, row_number() OVER (PARTITION BY place ORDER BY ts) AS i FROM noisy;
 SELECT bool_and(abs(e.baseline_mae - b.mae) < 1e-9) AS baselines FROM (
 	SELECT 'naive' AS kind, avg(abs(z - before)) AS mae FROM (SELECT z, i, lag(z) OVER w AS before FROM numbered WINDOW w AS (PARTITION BY place ORDER BY i)) n WHERE i > 24
+	UNION ALL
+	SELECT 'mean', avg(abs(z - before)) FROM (SELECT z, i, avg(z) OVER w AS before FROM numbered WINDOW w AS (PARTITION BY place ORDER BY i ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) n WHERE i > 24
 	UNION ALL
 	SELECT 'seasonal_naive', avg(abs(z - before)) FROM (SELECT z, i, lag(z, 24) OVER w AS before FROM numbered WINDOW w AS (PARTITION BY place ORDER BY i)) n WHERE i > 24) b,
 	LATERAL lstm.evaluate('noisy', horizon => 1, baseline => kind) e
@@ -81,10 +133,10 @@ FROM (VALUES ('free'), ('bound'), ('both')) AS m(model),
 		UNION ALL SELECT forecast_value, prediction_interval_lower_bound, prediction_interval_upper_bound FROM lstm.forecast(model, 20)) AS f(value, low, high)
 GROUP BY model ORDER BY model;
 
--- a model without intervals has NULL bounds and no coverage
-SELECT version FROM lstm.train('plain', 'counts', 'y', 'i', context => 4, options => '{"units": 2, "epochs": 1}');
+-- a model without intervals has NULL bounds, no coverage and no score of them
+SELECT version FROM lstm.train('plain', 'counts', 'y', 'i', context => 4, options => '{"units": 2, "epochs": 1, "calibration": "none"}');
 SELECT count(prediction_interval_lower_bound) AS low, count(prediction_interval_upper_bound) AS high FROM lstm.hindcast('plain');
-SELECT count(coverage) AS coverage FROM lstm.evaluate('plain');
+SELECT count(coverage) AS coverage, count(winkler) AS winkler, count(pinball) AS pinball, count(crps) AS crps FROM lstm.evaluate('plain');
 -- origins: every row with the context before it, every stride-th of them
 SELECT count(*), min(forecast_index), max(forecast_index), count(issued_at) AS issued FROM lstm.hindcast('plain');
 SELECT count(*), min(forecast_index), max(forecast_index) FROM lstm.hindcast('plain', stride => 100);
@@ -92,4 +144,4 @@ SELECT count(*), count(actual) AS actuals, max(forecast_index) FROM lstm.hindcas
 
 SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models) m;
 DROP TABLE noisy, issued, white, counts;
-DROP FUNCTION noise, coverage_of;
+DROP FUNCTION noise, coverage_of, error_of;

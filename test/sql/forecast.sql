@@ -60,7 +60,9 @@ SELECT bool_and(f.forecast_value = g.forecast_value) AS older_rows_do_not_matter
 SELECT version FROM lstm.train('sales', 'sales', horizon => 2, context => 7, options => '{"units": 2, "epochs": 1, "deploy": false}');
 SELECT count(*) FROM lstm.forecast('sales');
 SELECT count(*) FROM lstm.forecast('sales', version => 2);
-SELECT count(prediction_interval_lower_bound) AS bounds_of_mse FROM lstm.forecast('sales', version => 2);
+SELECT count(prediction_interval_lower_bound) AS bounds_of_errors FROM lstm.forecast('sales', version => 2);
+SELECT version FROM lstm.train('sales', 'sales', horizon => 2, context => 7, options => '{"units": 2, "epochs": 1, "deploy": false, "calibration": "none"}');
+SELECT count(prediction_interval_lower_bound) AS bounds_of_mse FROM lstm.forecast('sales', version => 3);
 
 -- in a view, a join, a CTE, a prepared statement, INSERT, a subquery, a read-only transaction
 CREATE VIEW next_week AS SELECT * FROM lstm.forecast('sales');

@@ -113,6 +113,11 @@ SELECT version > 0 AS trained FROM lstm.train('sizes', 'sizes', 'y', 'i', contex
 	options => '{"units": 8, "epochs": 30, "learning_rate": 0.02, "scale_by_series": true}');
 SELECT series, rmse < 0.1 * size AS close FROM lstm.evaluate('sizes') e JOIN (VALUES ('ant', 0.001), ('elephant', 1000)) AS p(place, size) ON place = series ORDER BY series;
 SELECT array_length(doubles('sizes', 'prep.scale'), 1) AS scales;
+-- a series that was not there gets a scale of its own, and others keep theirs
+SELECT abs(max(forecast_value) FILTER (WHERE series = 'whale') / max(forecast_value) FILTER (WHERE series = 'ant') / 1e9 - 1) < 0.05 AS own_scale, count(*)
+FROM lstm.forecast('sizes', source => $$SELECT i, 'whale' AS place, 1e9 * y AS y FROM sizes WHERE place = 'ant' UNION ALL SELECT * FROM sizes$$);
+SELECT count(*) FROM (SELECT series, forecast_value FROM lstm.forecast('sizes') UNION SELECT series, forecast_value
+	FROM lstm.forecast('sizes', source => $$SELECT i, 'whale' AS place, 1e9 * y AS y FROM sizes WHERE place = 'ant' UNION ALL SELECT * FROM sizes$$) WHERE series <> 'whale') v;
 SELECT count(*) FROM lstm.forecast('sizes', source => $$SELECT i, 'whale' AS place, y FROM sizes WHERE place = 'ant'$$);
 SELECT count(*) FROM lstm.forecast('sizes', source => $$SELECT * FROM sizes WHERE place = 'ant'$$);
 

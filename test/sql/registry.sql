@@ -11,7 +11,7 @@ GRANT SELECT ON sine TO PUBLIC;
 CREATE FUNCTION train_sine(model text, deploy bool DEFAULT true, seed int DEFAULT 1) RETURNS int
 LANGUAGE sql AS $$
 	SELECT version FROM lstm.train(model, 'public.sine', time_column => 't', context => 8,
-		options => jsonb_build_object('units', 4, 'epochs', 2, 'seed', seed, 'deploy', deploy))
+		options => jsonb_build_object('units', 4, 'epochs', 2, 'season', 1, 'seed', seed, 'deploy', deploy))
 $$;
 CREATE FUNCTION error_of(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE detail text; hint text;
@@ -60,7 +60,10 @@ SELECT name, shape, array_length("values", 1) AS count FROM lstm.tensors('sine')
 SELECT epoch, loss > 0 AS loss, validation_loss > 0 AS validation_loss, learning_rate::numeric,
 	gradient_norm > 0 AS gradient_norm
 FROM lstm.training_log('sine') ORDER BY epoch;
-SELECT jsonb_pretty(lstm.describe('sine') - '{bytes,layers,trained_at,time_zone,metrics,report,options}'::text[]);
+SELECT jsonb_pretty(lstm.describe('sine') - '{bytes,layers,trained_at,time_zone,metrics,report,options,members,interval}'::text[]);
+SELECT jsonb_array_length(d->'members') AS members, d->'members'->0->>'name' AS name, d->'members'->0->'weight' AS weight, (d->'members'->0->>'mae')::float8 > 0 AS mae,
+	d->'interval'->'steps' AS steps, d->'interval'->'source' AS source
+FROM lstm.describe('sine') d;
 SELECT jsonb_object_keys(lstm.describe('sine')->'report') AS report;
 SELECT lstm.plot_forecast('sine')::text LIKE '<svg %<title>sine: next 1 step</title>%</svg>' AS is_svg;
 

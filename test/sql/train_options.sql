@@ -11,7 +11,7 @@ CREATE FUNCTION skill_of(options jsonb) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE result numeric;
 BEGIN
 	PERFORM lstm.train('skill', 'public.sine', 'y', 'i', context => 12, options =>
-		'{"units": 10, "epochs": 25, "batch_size": 16, "learning_rate": 0.01, "seed": 3}'::jsonb || options);
+		'{"season": 1, "units": 10, "epochs": 25, "batch_size": 16, "learning_rate": 0.01, "seed": 3}'::jsonb || options);
 	SELECT skill INTO STRICT result FROM lstm.evaluate('skill') WHERE level = 'all';
 	PERFORM lstm.drop_model('skill');
 	RETURN result;
@@ -20,7 +20,7 @@ CREATE FUNCTION layers_skill(layers jsonb, options jsonb DEFAULT '{}') RETURNS n
 DECLARE result numeric;
 BEGIN
 	PERFORM lstm.train('skill', 'public.sine', 'y', 'i', context => 12, options => jsonb_build_object(
-		'layers', layers, 'epochs', 25, 'batch_size', 16, 'learning_rate', 0.01, 'seed', 3) || options);
+		'layers', layers, 'season', 1, 'epochs', 25, 'batch_size', 16, 'learning_rate', 0.01, 'seed', 3) || options);
 	SELECT skill INTO STRICT result FROM lstm.evaluate('skill') WHERE level = 'all';
 	PERFORM lstm.drop_model('skill');
 	RETURN result;
@@ -107,7 +107,7 @@ FROM (VALUES
 	('{"huber_delta": 2}'), ('{"beta_1": 0.5, "optimizer": "sgd"}'), ('{"rho": 0.5}'), ('{"schedule_factor": 0.1}'),
 	('{"validation_split": 1}'), ('{"validation_split": -0.1}'),
 	('{"scaling": "z"}'), ('{"missing": "drop"}'), ('{"outliers": "box"}'), ('{"outlier_threshold": 3}'),
-	('{"outliers": "winsorise", "outlier_threshold": 0.5}'), ('{"difference": -1}'), ('{"difference": 1000}'), ('{"season": -1}'),
+	('{"outliers": "winsorise", "outlier_threshold": 0.5}'), ('{"difference": -1}'), ('{"difference": 1000, "units": 4}'), ('{"season": -1}'),
 	('{"bounds": [1, 0]}'), ('{"bounds": [0]}'), ('{"bounds": 0}'), ('{"bounds": ["0", null]}'),
 	('{"frequency": 1}'), ('{"frequency": ""}'), ('{"seed": -1}'), ('{"seed": 1e20}'), ('{"deploy": "no"}'), ('{"progress": -1}'),
 	('{"scale_by_series": 1}')) AS v(options);

@@ -62,20 +62,38 @@ sub median
 	return $sorted[ $#sorted / 2 ];
 }
 
+# Waits until the server has begun with the statement: a session that is still
+# idle takes no notice of a cancel, and the statement would run to its end.
+sub wait_begun
+{
+	my ($before) = @_;
+
+	for (1 .. 1000)
+	{
+		last if $other->query('SELECT query_start <> ' . "'$before'" . q{ OR state = 'active'
+			FROM pg_stat_activity WHERE pid = } . $session->pid) =~ /^t/;
+	}
+}
+
 # One cancel so many seconds after the statement began.  Milliseconds, or undef
-# when the statement had ended by itself.
+# when the statement had ended by itself; the model that it then made is dropped.
 sub cancel_at
 {
 	my ($statement, $moment) = @_;
+	my $before = $other->query('SELECT query_start FROM pg_stat_activity WHERE pid = ' . $session->pid);
 	my ($sent, $answer);
 
+	chomp $before;
 	$session->send($statement);
+	wait_begun($before);
 	sleep $moment;
 	$sent = time;
 	$other->query('SELECT pg_cancel_backend(' . $session->pid . ')');
 	$answer = $session->wait(qr/^ERROR:/m);
-	return if $answer !~ /ERROR:  57014: canceling statement due to user request/;
-	return 1000 * ($session->{ended_at} - $sent);
+	return 1000 * ($session->{ended_at} - $sent)
+		if $answer =~ /ERROR:  57014: canceling statement due to user request/;
+	$session->query(q{SELECT lstm.drop_model('victim')}) if $answer =~ /victim/;
+	return;
 }
 
 # Milliseconds that a statement needs when it is let be, the fewer of two times.

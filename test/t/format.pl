@@ -4,8 +4,8 @@
 #
 # test/golden/model-VERSION*.hex are models' bytes, model-VERSION.forecast what the
 # release that made them forecast (make_model.sql); floats differ between CPUs, so
-# numbers are compared to 1e-5.  Between them the three models of a version have
-# every type of layer, kind of loss, column and time.
+# numbers are compared to 1e-5.  Between them the four models of a version have
+# every kind of loss, column, member and time, and most types of layer.
 use strict;
 use warnings;
 
@@ -71,7 +71,8 @@ foreach my $version (@versions)
 	my %file = (
 		golden_plain => "test/golden/model-$version.hex",
 		golden_series => "test/golden/model-$version-series.hex",
-		golden_months => "test/golden/model-$version-months.hex");
+		golden_months => "test/golden/model-$version-months.hex",
+		golden_joint => "test/golden/model-$version-joint.hex");
 
 	foreach my $name (sort keys %file)
 	{

@@ -27,7 +27,7 @@ sub train
 	my ($name, $source, $options) = @_;
 
 	return qq{SELECT version FROM lstm.train('$name', '$source', time_column => 't', context => 24,
-		options => '{"patience": 0$options}')};
+		options => '{"architecture": "lstm", "patience": 0$options}')};
 }
 
 # The epochs that NOTICEs name.

@@ -56,7 +56,7 @@ is($most, 1, 'while it trains');
 $node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $session->pid . ')');
 $session->wait;
 
-like($session->query(sprintf $train, 2), qr/^sine\|1\|/, 'trained');
+like($session->query(sprintf $train, 2), qr/^sine\|1\|/m, 'trained');
 is(threads(), 1, 'after training');
 like($session->query(q{SELECT count(*) FROM lstm.forecast('sine', horizon => 3)}), qr/^3$/, 'forecast');
 like($session->query(q{SELECT n FROM lstm.evaluate('sine') WHERE level = 'all'}), qr/^976$/, 'evaluated');

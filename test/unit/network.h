@@ -30,13 +30,23 @@ json_of(const char *text)
 	return nn_json_parse(unit_env(), text, strlen(text), "options", NN_BAD_VALUE);
 }
 
-/* The spec of options, an object without its braces. */
+/* The spec of options, an object without its braces; a short form is not expanded. */
 UNIT_UNUSED static NnSpec *
-spec_of(const char *options)
+spec_parse(const char *options)
 {
 	NnSpec	   *spec = NN_NEW(unit_env(), NnSpec);
 
 	nn_spec_parse(unit_env(), json_of(nn_format(unit_env(), "{%s}", options)), spec);
+	return spec;
+}
+
+/* The same with its layers: for networks that do not depend on the numbers of columns and steps. */
+UNIT_UNUSED static NnSpec *
+spec_of(const char *options)
+{
+	NnSpec	   *spec = spec_parse(options);
+
+	nn_spec_expand(unit_env(), spec);
 	return spec;
 }
 

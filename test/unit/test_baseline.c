@@ -1,6 +1,6 @@
 /*
  * test_baseline.c
- *		Naive, seasonal naive, mean and drift forecasts; the scale of MASE.
+ *		Naive, seasonal naive, mean and drift forecasts; the scales of MASE and RMSSE.
  */
 #include "core/nn_baseline.h"
 #include "test_data.h"
@@ -112,6 +112,37 @@ mase_scale(void)
 	UNIT_STRING(nn_baseline_name(NN_BASELINE_SEASONAL), "seasonal_naive");
 }
 
+static void
+rmsse_scale(void)
+{
+	NnSeries   *series = SERIES_OF(1, 3, NAN, 4, 8, 8);
+
+	UNIT_NEAR(nn_rmsse_scale(series, 0, 6, 1, 0), sqrt(20.0 / 3), 1e-14);
+	UNIT_NEAR(nn_rmsse_scale(series, 0, 6, 0, 0), sqrt(20.0 / 3), 1e-14);
+	UNIT_NEAR(nn_rmsse_scale(series, 0, 99, 2, 0), sqrt((1.0 + 16) / 2), 1e-14);
+	UNIT_CHECK(isnan(nn_rmsse_scale(series, 0, 3, 3, 0)));
+	UNIT_NEAR(nn_rmsse_scale(SERIES_OF(2, 2, 2), 0, 3, 1, 0), 0, 0);
+	UNIT_NEAR(nn_rmsse_scale(SERIES_OF(2, 2, 5), 0, 3, 1, 0), sqrt(4.5), 1e-14);
+	/* Squares that would overflow do not. */
+	UNIT_NEAR(nn_rmsse_scale(SERIES_OF(0, 3e200, -1e200), 0, 3, 1, 0) / 1e200, sqrt(12.5), 1e-14);
+	UNIT_CHECK(isinf(nn_rmsse_scale(SERIES_OF(1.7e308, -1.7e308, 0), 0, 3, 1, 0)));
+}
+
+/* A plain column, whatever lies between its rows. */
+static void
+columns_may_be_strided(void)
+{
+	static const double value[] = {1, 90, 2, 91, 3, 92};
+	double		out[2];
+
+	nn_baseline_column(NN_BASELINE_DRIFT, value, 2, 3, 0, 2, out);
+	UNIT_NEAR(out[1], 5, 1e-14);
+	nn_baseline_column(NN_BASELINE_SEASONAL, value, 2, 3, 2, 2, out);
+	UNIT_NEAR(out[0], 2, 0);
+	nn_baseline_column(NN_BASELINE_SEASONAL, value, 2, 0, 2, 2, out);
+	UNIT_CHECK(isnan(out[0]) && isnan(out[1]));
+}
+
 int
 main(void)
 {
@@ -121,5 +152,7 @@ main(void)
 	UNIT_RUN(baselines_stay_in_their_series);
 	UNIT_RUN(baselines_never_look_ahead);
 	UNIT_RUN(mase_scale);
+	UNIT_RUN(rmsse_scale);
+	UNIT_RUN(columns_may_be_strided);
 	return unit_finish();
 }

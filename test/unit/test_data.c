@@ -265,6 +265,36 @@ outliers_are_fenced(void)
 	UNIT_CHECK(isinf(prep->low[0]) && isinf(prep->high[0]));
 }
 
+/* What is made from the time is neither an outlier, nor scaled, nor below a logarithm's range. */
+static void
+made_columns_stay(void)
+{
+	NnSpec	   *spec = spec_plain(1, 0, 3, 1, 1);
+	NnSeries   *series = series_create(1, (const uint32_t[]) {6}, 4, 0);
+	NnPrep	   *prep;
+	NnData	   *data;
+
+	spec->calendar = NN_CALENDAR_HOUR;
+	strcpy(spec->holidays, "days");
+	spec->scaling = NN_SCALING_LOG1P;
+	spec->outliers = NN_OUTLIERS_ZSCORE;
+	spec->outlier_threshold = 0.5;
+	UNIT_INTEGER(nn_future_made(spec), 3);
+	for (uint32_t t = 0; t < 6; t++)
+		memcpy(series->value + t * 4, (const double[]) {t, -1, 1, t == 3}, 4 * sizeof(double));
+	prep = prep_of(spec, series);
+	data = data_of(spec, prep, series);
+	for (uint32_t t = 0; t < 6; t++)
+		for (uint32_t c = 1; c < 4; c++)
+		{
+			UNIT_CHECK((double) data->x[t * 4 + c] == series->value[t * 4 + c]);
+			UNIT_CHECK(data->known[t * 4 + c]);
+		}
+	spec->calendar = NN_CALENDAR_HOUR | NN_CALENDAR_MONTH;
+	spec->holidays[0] = '\0';
+	UNIT_INTEGER(nn_future_made(spec), 4);
+}
+
 static const char *
 row_name_test(void *host, uint32_t row)
 {
@@ -298,6 +328,14 @@ missing_error_refuses(void)
 	((const char **) series->name)[1] = "";
 	UNIT_FAILS(env, NN_BAD_DATA, data_of(spec, prep, series));
 	UNIT_STRING(unit_host.message, "value is missing in column \"c1\" at day 3");
+
+	/* Unless the row was added for what is made from the time. */
+	strcpy(spec->holidays, "days");
+	spec->nfuture = 2;
+	series = series_create(1, (const uint32_t[]) {3}, 3, 0);
+	memcpy(series->value, (const double[]) {1, 1, 0, 2, 2, 1, NAN, NAN, 0}, 9 * sizeof(double));
+	((uint32_t *) series->history)[0] = 2;
+	data_of(spec, prep_of(spec, series), series);
 
 	/* "error" cannot leave outliers out. */
 	spec = spec_plain(1, 0, 0, 1, 1);
@@ -649,6 +687,7 @@ main(void)
 	UNIT_RUN(columns_must_match);
 	UNIT_RUN(held_out_rows_change_nothing);
 	UNIT_RUN(outliers_are_fenced);
+	UNIT_RUN(made_columns_stay);
 	UNIT_RUN(missing_error_refuses);
 	UNIT_RUN(gaps_are_filled);
 	UNIT_RUN(gaps_are_filled_in_logs);

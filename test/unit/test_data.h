@@ -33,7 +33,7 @@ spec_plain(uint32_t ntargets, uint32_t npast, uint32_t nfuture, uint32_t context
 	spec->npast = npast;
 	spec->nfuture = nfuture;
 	spec->context = context;
-	spec->horizon = horizon;
+	spec->horizon = spec->forecast_horizon = horizon;
 	spec->scaling = NN_SCALING_NONE;
 	spec->missing = NN_MISSING_PREVIOUS;
 	spec->lower_bound = spec->upper_bound = NAN;

@@ -47,14 +47,16 @@ setup_create(const Shape *shape, bool stateful)
 	NnPlan	   *plan;
 	uint64_t	state = 5;
 
-	setup->spec = spec_of(shape->options);
+	setup->spec = spec_parse(shape->options);
 	setup->spec->ntargets = shape->targets;
 	setup->spec->npast = shape->past;
 	setup->spec->nfuture = shape->future;
 	setup->spec->nstatic = shape->statics;
 	setup->spec->context = shape->context;
-	setup->spec->horizon = shape->trained;
+	setup->spec->horizon = setup->spec->forecast_horizon = shape->trained;
 	setup->spec->stateful = stateful;
+	setup->spec->nseries = 2;
+	nn_spec_expand(env, setup->spec);
 	setup->series = series_create(2, rows, C, shape->statics);
 	series_randomise(setup->series, &state, shape->gaps);
 	for (uint32_t s = 0; s < 2; s++)
@@ -208,7 +210,7 @@ static NnForecaster *
 forecaster_of(const Setup *setup, uint32_t windows, uint32_t horizon)
 {
 	return nn_forecaster_create(unit_env(), setup->spec, setup->kernels, setup->params, windows,
-								horizon);
+								horizon, 1);
 }
 
 /* Points of all windows. */
@@ -217,7 +219,7 @@ points_of(const Setup *setup, const NnWindow *windows, uint32_t n, uint32_t hori
 {
 	double	   *point = NN_NEW_ARRAY(unit_env(), double, (size_t) n * horizon * setup->spec->ntargets);
 
-	nn_forecast(forecaster_of(setup, n, horizon), setup->data, windows, n, horizon, 0, point, NULL,
+	nn_forecast(forecaster_of(setup, n, horizon), setup->data, windows, n, horizon, NULL, 0, point, NULL,
 				NULL);
 	return point;
 }
@@ -234,7 +236,7 @@ shape_check(const Shape *shape, bool stateful)
 
 	/* One by one and in lanes: the same bits. */
 	forecaster->solo = NULL;
-	nn_forecast(forecaster, setup->data, windows, 2, shape->wanted, 0, lanes, NULL, NULL);
+	nn_forecast(forecaster, setup->data, windows, 2, shape->wanted, NULL, 0, lanes, NULL, NULL);
 	UNIT_CHECK(memcmp(point, lanes, 2 * values * sizeof(double)) == 0);
 	UNIT_CHECK((forecaster->next != NULL) == (stateful && shape->wanted > shape->trained));
 	for (uint32_t w = 0; w < 2; w++)
@@ -254,6 +256,7 @@ shape_check(const Shape *shape, bool stateful)
 }
 
 #define SMALL "\"units\":4,"
+#define SEGMENT "\"architecture\":\"segment\",\"units\":6,\"segment_length\":3,\"normalization\":\"none\""
 #define LAYERS(list) "\"layers\":[" list "]"
 
 static void
@@ -266,7 +269,12 @@ trained_horizon_is_direct(void)
 		{SMALL "\"scaling\":\"minmax\",\"architecture\":\"gru\"", 2, 2, 1, 1, 8, 5, 1, 0},
 		{SMALL "\"scaling\":\"log1p\",\"bidirectional\":true", 1, 0, 2, 0, 1, 1, 1, 0},
 		{SMALL "\"scale_by_series\":true,\"loss\":\"student_t\"", 2, 0, 0, 2, 33, 4, 4, 0},
-		{SMALL "\"loss\":\"quantile\",\"quantiles\":[0.2,0.5]", 2, 1, 0, 0, 5, 3, 3, 0}
+		{SMALL "\"loss\":\"quantile\",\"quantiles\":[0.2,0.5]", 2, 1, 0, 0, 5, 3, 3, 0},
+		/* one step joined to many */
+		{LAYERS("{\"type\":\"concat\",\"inputs\":[\"static\",\"past\",\"static\"]},"
+			"{\"type\":\"gru\",\"units\":5}"), 1, 0, 0, 3, 5, 3, 3, 0},
+		{SEGMENT, 2, 1, 2, 1, 8, 5, 5, 0},
+		{SEGMENT ",\"missing\":\"mask\"", 1, 0, 0, 0, 7, 2, 2, 0.2}
 	};
 
 	for (size_t i = 0; i < COUNT(shapes); i++)
@@ -336,6 +344,7 @@ others_slide(void)
 {
 	static const Shape shapes[] = {
 		{SMALL "\"scaling\":\"standard\"", 2, 0, 0, 1, 1, 1, 6, 0},
+		{SEGMENT, 2, 0, 1, 1, 8, 5, 13, 0},
 		{SMALL "\"bidirectional\":true", 1, 0, 0, 0, 8, 3, 13, 0},
 		{SMALL "\"bidirectional\":true,\"num_layers\":2", 2, 0, 1, 0, 3, 5, 14, 0},
 		{LAYERS("{\"type\":\"flatten\"},{\"type\":\"dense\",\"units\":5,\"activation\":\"tanh\"},"
@@ -390,7 +399,7 @@ residual_alone_is_persistence(void)
 		memset(setup->params, 0, nn_plan_build(unit_env(), setup->spec, setup->kernels, 16)->nparams *
 			   sizeof(nn_real));
 		forecaster = forecaster_of(setup, 2, 8);
-		nn_forecast(forecaster, setup->data, windows, 2, 8, 0.9, point, low, high);
+		nn_forecast(forecaster, setup->data, windows, 2, 8, (double[]) {0.9}, 1, point, low, high);
 		for (uint32_t v = 0; v < 48; v++)
 		{
 			double		last = setup->series->value[windows[v / 24].origin * 4 + v % 3];
@@ -465,15 +474,16 @@ windows_do_not_mix(void)
 			low[k] = NN_NEW_ARRAY(unit_env(), double, (size_t) n * values);
 			high[k] = NN_NEW_ARRAY(unit_env(), double, (size_t) n * values);
 		}
-		nn_forecast(wide, setup->data, windows, n, 8, 0.9, point[0], low[0], high[0]);
+		nn_forecast(wide, setup->data, windows, n, 8, (double[]) {0.9}, 1, point[0], low[0], high[0]);
 		for (uint32_t w = 0; w < n; w++)
 		{
 			size_t		at = (size_t) w * values;
 
-			nn_forecast(narrow, setup->data, windows + w, 1, 8, 0.9, point[1] + at, low[1] + at,
+			nn_forecast(narrow, setup->data, windows + w, 1, 8, (double[]) {0.9}, 1, point[1] + at,
+						low[1] + at,
 						high[1] + at);
 			/* In a state that a fuller tile has left behind. */
-			nn_forecast(wide, setup->data, windows + w, 1, 8, 0.9, point[2] + at, low[2] + at,
+			nn_forecast(wide, setup->data, windows + w, 1, 8, (double[]) {0.9}, 1, point[2] + at, low[2] + at,
 						high[2] + at);
 		}
 		for (int k = 1; k < 3; k++)
@@ -495,7 +505,7 @@ points_both(const Setup *setup, const NnWindow *windows, uint32_t n, uint32_t ho
 
 	memcpy(point, points_of(setup, windows, n, horizon), n * values * sizeof(double));
 	for (uint32_t w = 0; w < n; w++)
-		nn_forecast(one, setup->data, windows + w, 1, horizon, 0, point + (n + w) * values, NULL, NULL);
+		nn_forecast(one, setup->data, windows + w, 1, horizon, NULL, 0, point + (n + w) * values, NULL, NULL);
 	return point;
 }
 
@@ -545,13 +555,13 @@ forecast_allocates_nothing(void)
 	size_t		nallocs = unit_host.nallocs,
 				npolls = unit_host.npolls;
 
-	nn_forecast(forecaster, setup->data, windows, 2, 8, 0.5, point, low, high);
+	nn_forecast(forecaster, setup->data, windows, 2, 8, (double[]) {0.5}, 1, point, low, high);
 	UNIT_INTEGER(unit_host.nallocs, nallocs);
 	/* It can be cancelled at any step of any block. */
 	UNIT_CHECK(unit_host.npolls - npolls > 3 * 4);
 	unit_host.poll_limit = unit_host.npolls + 13;
 	UNIT_FAILS(unit_env(), NN_BAD_VALUE,
-			   nn_forecast(forecaster, setup->data, windows, 2, 8, 0.5, point, low, high));
+			   nn_forecast(forecaster, setup->data, windows, 2, 8, (double[]) {0.5}, 1, point, low, high));
 	UNIT_STRING(unit_host.message, "canceled by the test");
 }
 
@@ -594,7 +604,8 @@ intervals_are_nested(void)
 					high[COUNT(levels)][40];
 
 		for (size_t k = 0; k < COUNT(levels); k++)
-			nn_forecast(forecaster, setup->data, windows, 2, 10, levels[k], point, low[k], high[k]);
+			nn_forecast(forecaster, setup->data, windows, 2, 10, (double[]) {levels[k]}, 1, point,
+						low[k], high[k]);
 		for (size_t k = 0; k < COUNT(levels); k++)
 			for (uint32_t v = 0; v < 40; v++)
 			{
@@ -628,7 +639,7 @@ gaussian_interval_by_hand(void)
 
 	forecaster->solo = NULL;
 	/* After three of five steps the outputs are still those of the first block. */
-	nn_forecast(forecaster, setup->data, &window, 1, 3, 0.8, point, low, high);
+	nn_forecast(forecaster, setup->data, &window, 1, 3, (double[]) {0.8}, 1, point, low, high);
 	for (uint32_t h = 0; h < 3; h++)
 	{
 		nn_real		s = nn_state_output(forecaster->state, forecaster->plan->output_layer)
@@ -639,7 +650,7 @@ gaussian_interval_by_hand(void)
 		UNIT_NEAR(high[h] - point[h], half[h], 1e-6);
 		UNIT_NEAR(point[h] - low[h], half[h], 1e-6);
 	}
-	nn_forecast(forecaster, setup->data, &window, 1, 5, 0.8, point, low, high);
+	nn_forecast(forecaster, setup->data, &window, 1, 5, (double[]) {0.8}, 1, point, low, high);
 	for (uint32_t h = 3; h < 5; h++)
 	{
 		nn_real		s = nn_state_output(forecaster->state, forecaster->plan->output_layer)
@@ -662,7 +673,8 @@ differences_widen(void)
 				low[12],
 				high[12];
 
-	nn_forecast(forecaster_of(setup, 1, 12), setup->data, &window, 1, 12, 0.9, point, low, high);
+	nn_forecast(forecaster_of(setup, 1, 12), setup->data, &window, 1, 12, (double[]) {0.9}, 1, point,
+				low, high);
 	for (uint32_t h = 1; h < 12; h++)
 		UNIT_CHECK(high[h] - low[h] > high[h - 1] - low[h - 1]);
 }
@@ -684,7 +696,8 @@ points_have_no_interval(void)
 					low[5] = {0},
 					high[5] = {0};
 
-		nn_forecast(forecaster_of(setup, 1, 5), setup->data, &window, 1, 5, 0.9, point, low, high);
+		nn_forecast(forecaster_of(setup, 1, 5), setup->data, &window, 1, 5, (double[]) {0.9}, 1, point,
+					low, high);
 		for (uint32_t h = 0; h < 5; h++)
 			UNIT_CHECK(isfinite(point[h]) && isnan(low[h]) && isnan(high[h]));
 	}
@@ -711,7 +724,8 @@ bounds_hold(void)
 						most = isnan(setup->spec->upper_bound) ? INFINITY : setup->spec->upper_bound;
 			uint32_t	touched = 0;
 
-			nn_forecast(forecaster_of(setup, n, 9), setup->data, windows, n, 9, 0.99, point, low, high);
+			nn_forecast(forecaster_of(setup, n, 9), setup->data, windows, n, 9, (double[]) {0.99}, 1,
+						point, low, high);
 			for (uint32_t v = 0; v < n * 9; v++)
 			{
 				UNIT_CHECK(low[v] >= least && low[v] <= point[v] && point[v] <= high[v] && high[v] <= most);
@@ -721,10 +735,43 @@ bounds_hold(void)
 		}
 }
 
+/*
+ * A network of nothing but an embedding forecasts by series alone: each its own
+ * vector, whatever its place among the rows, and the mean for one not trained.
+ */
+static void
+series_are_told_apart(void)
+{
+	Shape		shape = {"\"scaling\":\"none\",\"layers\":[{\"type\":\"embedding\",\"units\":2}]", 1, 0, 0, 0,
+	4, 2, 2, 0};
+	Setup	   *setup = setup_create(&shape, false);
+	NnWindow	windows[2] = {newest(setup, 0), newest(setup, 1)};
+	uint32_t	swapped[2] = {1, 0},
+				unseen[2] = {0, NN_IDENTITY_UNSEEN};
+	double	   *own,
+			   *other,
+			   *mean;
+
+	own = points_of(setup, windows, 2, 2);
+	setup->data->identity = swapped;
+	other = points_of(setup, windows, 2, 2);
+	setup->data->identity = unseen;
+	mean = points_of(setup, windows, 2, 2);
+	for (int i = 0; i < 2; i++)
+	{
+		UNIT_CHECK(own[i] != own[2 + i]);
+		UNIT_NEAR(other[i], own[2 + i], 0);
+		UNIT_NEAR(other[2 + i], own[i], 0);
+		UNIT_NEAR(mean[i], own[i], 0);
+		UNIT_NEAR(mean[2 + i], (own[i] + own[2 + i]) / 2, 1e-6);
+	}
+}
+
 int
 main(void)
 {
 	UNIT_RUN(trained_horizon_is_direct);
+	UNIT_RUN(series_are_told_apart);
 	UNIT_RUN(longer_horizon_is_recursive);
 	UNIT_RUN(others_slide);
 	UNIT_RUN(removed_value_is_marked);

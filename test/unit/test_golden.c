@@ -44,6 +44,23 @@ run_compare(const Run *run, const char *name, const nn_real *actual)
 					worst.actual, worst.expected);
 }
 
+/* The sizes of a case that gives them, see golden_segment.py. */
+static void
+sizes_read(Run *run, uint32_t channels)
+{
+	const GoldenArray *sizes = golden_find(run->golden, "sizes");
+	NnSpec	   *spec = &run->spec;
+	uint32_t   *const member[] = {
+		&spec->horizon, &spec->ntargets, &spec->nfuture, &spec->nstatic, &spec->nseries
+	};
+
+	if (sizes == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(member) / sizeof(member[0]); i++)
+		*member[i] = (uint32_t) sizes->value[i];
+	spec->npast = channels - spec->ntargets - spec->nfuture;
+}
+
 static void
 run_read_spec(Run *run, uint32_t context, uint32_t channels, uint32_t horizon)
 {
@@ -52,9 +69,10 @@ run_read_spec(Run *run, uint32_t context, uint32_t channels, uint32_t horizon)
 
 	nn_spec_parse(run->env, options, &run->spec);
 	run->spec.context = context;
-	run->spec.horizon = horizon;
+	run->spec.horizon = run->spec.forecast_horizon = horizon;
 	run->spec.ntargets = 1;
 	run->spec.npast = channels - 1;
+	sizes_read(run, channels);
 }
 
 static bool
@@ -153,6 +171,27 @@ tile_scatter(const NnState *state, uint32_t used, nn_real *target, const nn_real
 			target[(state->first_lane + l) * n + i] = slab[i * state->L + l];
 }
 
+/* What a window has beside its past: known-future and static covariates, its series. */
+static void
+tile_gather_beside(const Run *run, uint32_t used)
+{
+	const NnState *state = run->state;
+	static const char *const names[] = {NULL, "future", "static"};
+	const GoldenArray *series = golden_find(run->golden, "series");
+
+	for (uint32_t i = NN_LAYER_FUTURE; i <= NN_LAYER_STATIC; i++)
+	{
+		const GoldenArray *array = golden_find(run->golden, names[i]);
+
+		if (array != NULL)
+			tile_gather(state, used, nn_state_output(state, i), array->value,
+						array->size / array->shape[0], NN_R(0.75));
+	}
+	for (uint32_t l = 0; l < state->L; l++)
+		state->identity[l] = series == NULL || l >= used ? NN_IDENTITY_NONE :
+			(uint32_t) series->value[state->first_lane + l];
+}
+
 static void
 layers_run(Run *run)
 {
@@ -175,6 +214,7 @@ layers_run(Run *run)
 		used = tile_set(state, first, B);
 		tile_gather(state, used, nn_state_output(state, NN_LAYER_PAST), x->value, nx,
 					NN_R(0.75));
+		tile_gather_beside(run, used);
 		nn_state_forward(state);
 		tile_scatter(state, used, actual_y, nn_state_output(state, run->plan->output_layer), ny);
 		tile_gather(state, used, nn_state_gradient(state, run->plan->output_layer), dy->value,

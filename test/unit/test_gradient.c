@@ -27,6 +27,7 @@
 #define CHANNELS	3			/* of "past": a target, a past and a future covariate */
 #define STATICS		2
 #define HORIZON		3
+#define SERIES		2			/* for layers that learn one by one */
 #define WINDOWS		3
 
 /* A scalar function of many numbers, for differences. */
@@ -43,7 +44,8 @@ typedef struct Network
 	NnSpec		spec;
 	NnPlan	   *plan;
 	NnState    *state;
-	nn_real    *weight;			/* [HORIZON][L] */
+	uint32_t	values;			/* raw outputs: HORIZON x targets x outputs of the loss */
+	nn_real    *weight;			/* [values][L] */
 	nn_real    *dx[NN_LAYER_FIRST]; /* [T][C][L] gradients of the inputs */
 } Network;
 
@@ -113,7 +115,7 @@ network_value(void *of)
 	nn_state_pack(network->state);
 	nn_state_forward(network->state);
 	y = nn_state_output(network->state, network->plan->output_layer);
-	for (uint32_t i = 0; i < HORIZON * network->state->L; i++)
+	for (uint32_t i = 0; i < network->values * network->state->L; i++)
 		sum += network->weight[i] * y[i];
 	return sum;
 }
@@ -127,31 +129,42 @@ output_size(const Network *network, uint32_t i)
 	return (size_t) out->T * out->S * out->C * network->state->L;
 }
 
+/* The network of options; beside the targets there are CHANNELS - 1 covariates. */
 static Network *
-network_build(const NnEnv *env, const char *layers)
+network_create(const NnEnv *env, const char *options, uint32_t ntargets)
 {
 	const NnKernels *kernels = nn_kernels_get("generic");
 	Network    *network = NN_NEW(env, Network);
-	const char *options = nn_format(env, "{\"layers\":[%s]}", layers);
 	NnSpec	   *spec = &network->spec;
 
 	nn_spec_parse(env, nn_json_parse(env, options, strlen(options), "options", NN_BAD_VALUE),
 				  spec);
 	spec->context = CONTEXT;
-	spec->horizon = HORIZON;
-	spec->ntargets = spec->npast = spec->nfuture = 1;
+	spec->horizon = spec->forecast_horizon = HORIZON;
+	spec->ntargets = ntargets;
+	spec->npast = spec->nfuture = 1;
 	spec->nstatic = STATICS;
+	spec->nseries = SERIES;
+	nn_spec_expand(env, spec);
 	network->plan = nn_plan_build(env, spec, kernels, NN_LANES);
 	network->state = nn_state_create(env, network->plan, kernels,
 									 NN_NEW_ARRAY(env, nn_real, network->plan->nparams), true);
 	network->state->L = NN_LANES;
 	network->state->training = true;	/* dropout's mask depends on the position only */
 	network->state->step = 1;
-	network->weight = NN_NEW_ARRAY(env, nn_real, HORIZON * NN_LANES);
+	network->values = HORIZON * ntargets * nn_spec_outputs(spec);
+	network->weight = NN_NEW_ARRAY(env, nn_real, network->values * NN_LANES);
 	for (uint32_t i = 0; i < NN_LAYER_FIRST; i++)
 		network->dx[i] = NN_NEW_ARRAY(env, nn_real, output_size(network, i));
-	UNIT_INTEGER(network->plan->layer[NN_LAYER_PAST].out.C, CHANNELS);
+	UNIT_INTEGER(network->plan->layer[NN_LAYER_PAST].out.C,
+				 (CHANNELS - 1 + ntargets) * (spec->missing == NN_MISSING_MASK ? 2 : 1));
 	return network;
+}
+
+static Network *
+network_build(const NnEnv *env, const char *layers)
+{
+	return network_create(env, nn_format(env, "{\"layers\":[%s]}", layers), 1);
 }
 
 /* Random parameters, inputs (padding lanes too) and weights of the outputs (there 0). */
@@ -161,12 +174,14 @@ network_fill(Network *network, uint64_t seed)
 	NnState    *state = network->state;
 
 	state->seed = seed;
+	for (uint32_t l = 0; l < state->L; l++)
+		state->identity[l] = l < WINDOWS ? l % SERIES : NN_IDENTITY_NONE;
 	for (size_t i = 0; i < network->plan->nparams; i++)
 		state->params[i] = number(seed, 0, i);
 	for (uint32_t layer = 0; layer < NN_LAYER_FIRST; layer++)
 		for (size_t i = 0; i < output_size(network, layer); i++)
 			nn_state_output(state, layer)[i] = number(seed, 1 + layer, i);
-	for (size_t i = 0; i < HORIZON * state->L; i++)
+	for (size_t i = 0; i < network->values * state->L; i++)
 		network->weight[i] = i % state->L < WINDOWS ? number(seed, 9, i) : 0;
 }
 
@@ -180,7 +195,7 @@ network_backward(Network *network, bool explain)
 	memset(state->dparams, 0, network->plan->nparams * sizeof(nn_real));
 	network_value(network);
 	memcpy(nn_state_gradient(state, network->plan->output_layer), network->weight,
-		   HORIZON * state->L * sizeof(nn_real));
+		   network->values * state->L * sizeof(nn_real));
 	nn_state_backward(state);
 	for (uint32_t i = 0; i < NN_LAYER_FIRST && explain; i++)
 		memcpy(network->dx[i], nn_state_gradient(state, i),
@@ -232,18 +247,38 @@ network_check_training(Network *network, const char *what)
  * under all of them.
  */
 static void
-layers_check(const char *layers)
+network_try(Network *network, const char *what)
 {
-	Network    *network = network_build(unit_env(), layers);
-	uint32_t	seeds = strstr(layers, "relu") != NULL ? 8 : 1;
+	uint32_t	seeds = strstr(what, "relu") != NULL ? 8 : 1;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++)
 	{
 		network_fill(network, seed);
-		if (network_check(network, layers, seed == seeds))
+		if (network_check(network, what, seed == seeds))
 			break;
 	}
-	network_check_training(network, layers);
+	network_check_training(network, what);
+}
+
+static void
+layers_check(const char *layers)
+{
+	network_try(network_build(unit_env(), layers), layers);
+}
+
+/* The same for two targets. */
+static void
+targets_check(const char *layers)
+{
+	network_try(network_create(unit_env(), nn_format(unit_env(), "{\"layers\":[%s]}", layers), 2),
+				layers);
+}
+
+/* The expansion of a short form, for two targets. */
+static void
+options_check(const char *options)
+{
+	network_try(network_create(unit_env(), options, 2), options);
 }
 
 /* The example as the first layer, within a branch, and before a layer that wants one step. */
@@ -284,18 +319,104 @@ gradient_of_op(void)
 	UNIT_CHECK(examples->count > 0);
 	for (const NnJson *example = examples->child; example != NULL; example = example->next)
 	{
+		bool		whole = example->type == NN_JSON_ARRAY;
 		NnText		text;
 
 		nn_text_init(&text, env);
 		nn_json_tree(&text, example);
-		example_check(op_running, text.data);
+		if (whole)				/* without its brackets */
+			layers_check(nn_format(env, "%.*s", (int) text.length - 2, text.data + 1));
+		else
+			example_check(op_running, text.data);
 	}
+}
+
+/* What "architecture" makes of layers that need one another. */
+static void
+gradient_of_architectures(void)
+{
+	options_check("{\"architecture\":\"attention\",\"units\":4,\"loss\":\"quantile\","
+				  "\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"hybrid\",\"units\":3,\"residual_season\":2,"
+				  "\"loss\":\"quantile\",\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"hybrid\",\"units\":3,\"loss\":\"gaussian\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":5,\"segment_length\":2,\"dropout\":0.3,"
+				  "\"normalization\":\"none\",\"series_embedding\":2,\"loss\":\"gaussian\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":4,\"segment_length\":3,"
+				  "\"normalization\":\"none\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":4,\"segment_length\":4,"
+				  "\"normalization\":\"none\",\"missing\":\"mask\"}");
+	options_check("{\"architecture\":\"encoder_decoder\",\"units\":3,\"dropout\":0.2,"
+				  "\"series_embedding\":2,\"loss\":\"quantile\",\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"linear\",\"normalization\":\"none\",\"loss\":\"student_t\"}");
+	options_check("{\"architecture\":\"linear\",\"normalization\":\"none\",\"missing\":\"mask\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":4,\"segment_length\":2,"
+				  "\"series_embedding\":3,\"loss\":\"gaussian\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":4,\"segment_length\":3,"
+				  "\"normalization\":\"reversible\"}");
+	options_check("{\"architecture\":\"linear\",\"normalization\":\"last\"}");
+	options_check("{\"architecture\":\"encoder_decoder\",\"units\":3,\"normalization\":\"mean\"}");
+	options_check("{\"architecture\":\"linear\",\"loss\":\"student_t\"}");
+	options_check("{\"architecture\":\"linear\",\"normalization\":\"reversible\",\"missing\":\"mask\"}");
+	options_check("{\"architecture\":\"segment\",\"units\":4,\"segment_length\":2,"
+				  "\"normalization\":\"reversible\",\"loss\":\"gaussian\"}");
+	options_check("{\"architecture\":\"encoder_decoder\",\"units\":3,\"normalization\":\"mean\","
+				  "\"loss\":\"quantile\",\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"gru\",\"units\":3,\"normalization\":\"standard\","
+				  "\"loss\":\"quantile\",\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"lstm\",\"units\":3,\"normalization\":\"reversible\","
+				  "\"loss\":\"gaussian\",\"missing\":\"mask\"}");
+	options_check("{\"architecture\":\"rnn\",\"units\":3,\"residual_season\":2,"
+				  "\"loss\":\"student_t\"}");
+	options_check("{\"architecture\":\"seasonal\",\"units\":4,\"segment_length\":2,"
+				  "\"series_embedding\":2,\"dropout\":0.3,\"loss\":\"quantile\","
+				  "\"quantiles\":[0.1,0.5,0.9]}");
+	options_check("{\"architecture\":\"seasonal\",\"units\":3,\"segment_length\":2,"
+				  "\"normalization\":\"reversible\",\"loss\":\"gaussian\",\"missing\":\"mask\"}");
+	options_check("{\"architecture\":\"seasonal\",\"units\":3,\"segment_length\":2,"
+				  "\"normalization\":\"none\"}");
+	options_check("{\"architecture\":\"seasonal\",\"units\":3,\"segment_length\":3}");
 }
 
 /* What no single example shows: several layers, and inputs named more than once. */
 static void
 gradient_of_networks(void)
 {
+	layers_check("{\"type\":\"attention\",\"units\":4,\"heads\":2},{\"type\":\"last\"}");
+	targets_check("{\"type\":\"sites\"},{\"type\":\"attention\",\"units\":4,\"heads\":2,\"name\":\"seen\"},"
+				  "{\"type\":\"last\"},"
+				  "{\"type\":\"attention\",\"units\":3,\"inputs\":[\"last\",\"seen\"]},"
+				  "{\"type\":\"dense\"},{\"type\":\"join\",\"length\":3}");
+	/* Sites through every layer, one step and one site joined to many, future covariates unnamed. */
+	targets_check("{\"type\":\"sites\"},"
+				  "{\"type\":\"lstm\",\"units\":2,\"bidirectional\":true,\"dropout\":0.3,"
+				  "\"recurrent_dropout\":0.2},"
+				  "{\"type\":\"rnn\",\"units\":2,\"name\":\"all\",\"return_sequences\":true},"
+				  "{\"type\":\"last\",\"name\":\"end\"},"
+				  "{\"type\":\"dense\",\"units\":2,\"name\":\"still\",\"inputs\":[\"static\"]},"
+				  "{\"type\":\"concat\",\"name\":\"wide\",\"inputs\":[\"still\",\"all\",\"end\",\"past\"]},"
+				  "{\"type\":\"gru\",\"units\":2,\"name\":\"one\",\"return_sequences\":false},"
+				  "{\"type\":\"repeat\",\"steps\":2},{\"type\":\"dense\",\"activation\":\"tanh\"},"
+				  "{\"type\":\"join\",\"length\":2},{\"type\":\"residual\"}");
+	/* The same dimensions without sites: all targets in the channels of a segment. */
+	targets_check("{\"type\":\"gru\",\"units\":3},{\"type\":\"decoder\",\"length\":2},"
+				  "{\"type\":\"dropout\",\"rate\":0.2},{\"type\":\"join\",\"length\":2}");
+	/* Statistics that two layers use, one of them also as numbers, and one window at two scales. */
+	targets_check("{\"type\":\"statistics\",\"center\":\"mean\",\"scale\":\"standard\"},"
+				  "{\"type\":\"normalize\",\"affine\":true,\"inputs\":[\"past\",\"statistics\"]},"
+				  "{\"type\":\"statistics\",\"name\":\"again\",\"center\":\"last\",\"scale\":\"mean\","
+				  "\"inputs\":[\"normalize\"]},"
+				  "{\"type\":\"normalize\",\"name\":\"twice\",\"inputs\":[\"normalize\",\"again\"]},"
+				  "{\"type\":\"gru\",\"units\":2,\"inputs\":[\"twice\"],\"return_sequences\":false},"
+				  "{\"type\":\"concat\",\"inputs\":[\"gru\",\"statistics\",\"again\"]},"
+				  "{\"type\":\"dense\"},"
+				  "{\"type\":\"denormalize\",\"name\":\"inner\",\"inputs\":[\"dense\",\"again\"]},"
+				  "{\"type\":\"denormalize\",\"inputs\":[\"inner\",\"statistics\",\"normalize\"]},"
+				  "{\"type\":\"residual\",\"season\":4}");
+	layers_check("{\"type\":\"lstm\",\"units\":3,\"name\":\"states\",\"return_sequences\":true},"
+				 "{\"type\":\"attention\",\"heads\":3,\"inputs\":[\"states\"]},"
+				 "{\"type\":\"attention\",\"units\":2,\"heads\":2,"
+				 "\"inputs\":[\"future\",\"attention\"]},{\"type\":\"flatten\"}");
 	layers_check("{\"type\":\"lstm\",\"units\":3,\"bidirectional\":true,\"recurrent_dropout\":0.3},"
 				 "{\"type\":\"dropout\",\"rate\":0.3},"
 				 "{\"type\":\"gru\",\"units\":3,\"name\":\"top\",\"return_sequences\":true},"
@@ -373,7 +494,7 @@ loss_check(const char *options)
 	nn_spec_parse(env, nn_json_parse(env, options, strlen(options), "options", NN_BAD_VALUE),
 				  spec);
 	spec->ntargets = 1;
-	spec->horizon = VALUES;
+	spec->horizon = spec->forecast_horizon = VALUES;
 	outputs = nn_spec_outputs(spec);
 	n = VALUES * outputs * NN_LANES;
 	point->spec = spec;
@@ -450,6 +571,7 @@ main(void)
 		unit_run(name, gradient_of_op);
 	}
 	UNIT_RUN(gradient_of_networks);
+	UNIT_RUN(gradient_of_architectures);
 	UNIT_RUN(gradient_of_losses);
 	UNIT_RUN(gradient_of_penalties);
 	return unit_finish();

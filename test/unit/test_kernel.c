@@ -711,6 +711,92 @@ elementwise(void)
 	}
 }
 
+/* Weights of their own in every lane: D channels, T rows. */
+static void
+lane_case(uint32_t D, uint32_t T, uint32_t L)
+{
+	nn_real    *x = numbers((size_t) D * L, 1, 1),
+			   *w = numbers((size_t) D * L, 2, 1),
+			   *y = numbers((size_t) D * L, 3, 1),
+			   *old = numbers((size_t) D * L, 3, 1),
+			   *dot = array(L);
+	nn_real    *score = numbers((size_t) T * L, 4, 20),
+			   *soft = numbers((size_t) T * L, 4, 20),
+			   *grad = numbers((size_t) T * L, 5, 1),
+			   *given = numbers((size_t) T * L, 5, 1);
+	const double scale = 0.75;
+
+	kernels->lane_dot(dot, x, w, D, L);
+	kernels->lane_axpy(y, w, x, D, L);
+	kernels->lane_softmax(soft, (nn_real) scale, T, L);
+	kernels->lane_softmax_grad(grad, soft, (nn_real) scale, T, L);
+	for (uint32_t l = 0; l < L; l++)
+	{
+		double		sum = 0,
+					total = 0,
+					inner = 0;
+
+		for (uint32_t d = 0; d < D; d++)
+		{
+			double		product = (double) w[l] * (double) x[d * L + l];
+
+			sum += (double) x[d * L + l] * (double) w[d * L + l];
+			UNIT_NEAR(y[d * L + l], (double) old[d * L + l] + product, 4 * EPSILON);
+		}
+		check_sum("lane_dot", (double) dot[l], sum, D, D);
+		for (uint32_t t = 0; t < T; t++)
+			total += exp(scale * (double) score[t * L + l]);
+		for (uint32_t t = 0; t < T; t++)
+		{
+			double		share = exp(scale * (double) score[t * L + l]) / total;
+
+			/* An exponent of up to 30 is rounded to its own precision. */
+			UNIT_NEAR(soft[t * L + l], share, 64 * EPSILON);
+			inner += (double) soft[t * L + l] * (double) given[t * L + l];
+		}
+		for (uint32_t t = 0; t < T; t++)
+			UNIT_NEAR(grad[t * L + l], scale * (double) soft[t * L + l] *
+					  ((double) given[t * L + l] - inner), (T + 8) * EPSILON);
+	}
+}
+
+static void
+lane_weights(void)
+{
+	lane_case(1, 1, 16);
+	lane_case(3, 2, 32);
+	lane_case(25, 96, 48);
+	lane_case(50, 17, 64);
+}
+
+/* Relative to the greatest no score is too great, and one far below weighs nothing. */
+static void
+softmax_of_extremes(void)
+{
+	enum {T = 3, L = NN_LANES};
+	nn_real		y[T * L];
+
+	for (int l = 0; l < L; l++)
+	{
+		y[l] = l % 2 ? NN_R(3e38) : NN_R(-3e38);
+		y[L + l] = l % 2 ? NN_R(3e38) : NN_R(-3e38);
+		y[2 * L + l] = l % 2 ? 0 : NN_R(-3.3e38);
+	}
+	y[2 * L + 1] = (nn_real) NAN;
+	kernels->lane_softmax(y, 1, T, L);
+	for (int l = 0; l < L; l++)
+	{
+		if (l == 1)
+		{
+			UNIT_CHECK(isnan(y[2 * L + l]));
+			continue;
+		}
+		UNIT_NEAR(y[l], 0.5, EPSILON);
+		UNIT_NEAR(y[L + l], 0.5, EPSILON);
+		UNIT_CHECK(y[2 * L + l] == 0);
+	}
+}
+
 /* Everything that one instruction set computes, in one array. */
 static nn_real *
 fingerprint(const NnKernels *k, size_t *n)
@@ -718,7 +804,8 @@ fingerprint(const NnKernels *k, size_t *n)
 	enum {T = 7, M = 84, K = 53, L = 48, H = 21, HL = H * L};
 	size_t		narguments;
 	nn_real    *x = arguments(&narguments);
-	const size_t size = M * L + M * K + 7 * M + M + 2 * NN_NACTIVATIONS * narguments + 32 * HL;
+	const size_t size = M * L + M * K + 7 * M + M + 2 * NN_NACTIVATIONS * narguments + 35 * HL +
+		L;
 	nn_real    *result = array(size),
 			   *at = result;
 	nn_real    *w = numbers(M * K, 1, 1),
@@ -755,6 +842,12 @@ fingerprint(const NnKernels *k, size_t *n)
 	k->muladd(at, dz, inputs, HL);
 	k->mul(at + HL, dz, inputs, HL);
 	at += 2 * HL;
+	k->lane_dot(at, inputs, dz, H, L);
+	k->lane_axpy(at + L, dz, inputs, H, L);
+	memcpy(at + L + HL, inputs, 2 * HL * sizeof(nn_real));
+	k->lane_softmax(at + L + HL, w[0] + 2, H, L);
+	k->lane_softmax_grad(at + L + 2 * HL, at + L + HL, 1, H, L);
+	at += L + 3 * HL;
 	UNIT_CHECK((size_t) (at - result) <= size);
 	*n = size;
 	return result;
@@ -846,6 +939,8 @@ main(void)
 		UNIT_RUN(lstm_step_saturates);
 		UNIT_RUN(gru);
 		UNIT_RUN(elementwise);
+		UNIT_RUN(lane_weights);
+		UNIT_RUN(softmax_of_extremes);
 	}
 	UNIT_RUN(avx2_and_avx512_give_equal_bits);
 	return unit_finish();

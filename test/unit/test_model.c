@@ -32,7 +32,7 @@ model_make(void)
 	nn_spec_parse(env, nn_json_parse(env, options, strlen(options), "options", NN_BAD_VALUE),
 				  &model->spec);
 	model->spec.context = 6;
-	model->spec.horizon = 2;
+	model->spec.horizon = model->spec.forecast_horizon = 2;
 	model->spec.ntargets = 2;
 	model->spec.npast = model->spec.nfuture = model->spec.nstatic = 1;
 	model->time_kind = NN_TIME_TIMESTAMPTZ;
@@ -43,6 +43,7 @@ model_make(void)
 	model->past = past;
 	model->future = future;
 	model->statics = statics;
+	model->nstatic_columns = 1;
 	model->nseries_columns = 1;
 	model->series_column = series_column;
 	model->nseries = 2;
@@ -67,6 +68,7 @@ model_make(void)
 	model->report.epoch = NN_NEW_ARRAY(env, NnEpoch, 2);
 	model->report.epoch[0] = (NnEpoch) {1, NAN, 0.001, 0.5};
 	model->report.epoch[1] = (NnEpoch) {0.5, 0.25, 0.001, 0.1};
+	nn_spec_expand(env, &model->spec);
 	plan = nn_plan_build(env, &model->spec, nn_kernels_get("generic"), NN_LANES);
 	model->nparams = plan->nparams;
 	model->params = NN_NEW_ARRAY(env, nn_real, plan->nparams);
@@ -120,6 +122,77 @@ models_come_back(void)
 	UNIT_INTEGER(read->nparams, model->nparams);
 	for (size_t i = 0; i < model->nparams; i++)
 		UNIT_CHECK(read->params[i] == (nn_real) (float) model->params[i]);
+}
+
+/* The same with two networks, simple members, weights and intervals. */
+static NnModel *
+joint_make(void)
+{
+	static const double weights[] = {0.625, 0.125, 0.25};
+	NnEnv	   *env = unit_env();
+	NnModel    *model = model_make();
+	size_t		cells = 4,
+				widths = (size_t) 2 * 2 * NN_INTERVAL_POINTS;
+	nn_real    *params = NN_NEW_ARRAY(env, nn_real, 2 * model->nparams);
+
+	model->spec.ensemble_size = 2;
+	model->spec.members = NN_MEMBER_NETWORK | 2u << NN_CLASSIC_NAIVE | 2u << NN_CLASSIC_HOLT_WINTERS;
+	for (size_t i = 0; i < 2 * model->nparams; i++)
+		params[i] = (nn_real) (i % 1000) / 512;
+	model->params = params;
+	model->weight = NN_NEW_ARRAY(env, double, 3);
+	memcpy(model->weight, weights, sizeof(weights));
+	model->classic[NN_CLASSIC_HOLT_WINTERS] = NN_NEW_ARRAY(env, double, cells * 4);
+	for (size_t i = 0; i < cells * 4; i++)
+		model->classic[NN_CLASSIC_HOLT_WINTERS][i] = 0.9 - 0.1 * (double) (i % 4) - 0.01 * (double) i;
+	model->interval.steps = 2;
+	model->interval.unit = NN_MEASURE_HEAD;
+	model->interval.width = NN_NEW_ARRAY(env, double, widths);
+	for (size_t i = 0; i < widths; i++)
+		model->interval.width[i] = (double) (i % NN_INTERVAL_POINTS) / 3;
+	model->report.member_mae[0] = 1.0 / 3;
+	model->report.member_mae[1] = NAN;
+	model->report.member_mae[2] = 2;
+	model->report.out_of_time = true;
+	model->trained_to = INT64_MIN;
+	return model;
+}
+
+static void
+joint_models_come_back(void)
+{
+	NnEnv	   *env = unit_env();
+	NnModel    *model = joint_make();
+	size_t		length,
+				again_length;
+	uint8_t    *bytes = nn_model_write(env, model, &length);
+	NnModel    *read = nn_model_read(env, bytes, length);
+	uint8_t    *again = nn_model_write(env, read, &again_length);
+	NnTensorFile *file = nn_tensor_file_read(env, bytes, length);
+	uint32_t	second = 0;
+
+	UNIT_INTEGER(again_length, length);
+	UNIT_CHECK(memcmp(bytes, again, length) == 0);
+	UNIT_INTEGER(read->spec.ensemble_size, 2);
+	UNIT_INTEGER(read->spec.members, model->spec.members);
+	UNIT_CHECK(memcmp(read->weight, model->weight, 3 * sizeof(double)) == 0);
+	UNIT_CHECK(memcmp(read->classic[NN_CLASSIC_HOLT_WINTERS], model->classic[NN_CLASSIC_HOLT_WINTERS],
+					  16 * sizeof(double)) == 0);
+	UNIT_CHECK(read->classic[NN_CLASSIC_NAIVE] == NULL && read->classic[NN_CLASSIC_AR] == NULL);
+	UNIT_INTEGER(read->interval.steps, 2);
+	UNIT_INTEGER(read->interval.unit, NN_MEASURE_HEAD);
+	UNIT_CHECK(memcmp(read->interval.width, model->interval.width,
+					  sizeof(double) * 4 * NN_INTERVAL_POINTS) == 0);
+	UNIT_CHECK(read->report.member_mae[0] == 1.0 / 3 && isnan(read->report.member_mae[1]) &&
+			   read->report.member_mae[2] == 2);
+	UNIT_CHECK(read->report.out_of_time);
+	UNIT_CHECK(read->trained_to == INT64_MIN);
+	UNIT_INTEGER(read->nparams, model->nparams);
+	for (size_t i = 0; i < 2 * model->nparams; i++)
+		UNIT_CHECK(read->params[i] == model->params[i]);
+	for (uint32_t i = 0; i < file->ntensors; i++)
+		second += strncmp(file->tensor[i].name, "ensemble/2/", 11) == 0;
+	UNIT_CHECK(second > 0);
 }
 
 /* The layout as other programs rely on it. */
@@ -331,6 +404,7 @@ int
 main(void)
 {
 	UNIT_RUN(models_come_back);
+	UNIT_RUN(joint_models_come_back);
 	UNIT_RUN(bytes_are_safetensors);
 	UNIT_RUN(equal_models_have_equal_bytes);
 	UNIT_RUN(bad_models_are_explained);

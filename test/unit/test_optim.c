@@ -239,20 +239,67 @@ rates_follow_schedules(void)
 
 	spec->learning_rate = 0.5;
 	spec->epochs = 8;
-	UNIT_NEAR(nn_learning_rate(spec, 7, 3), 0.5, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 7, 0, 1, 3), 0.5, 0);
 	spec->schedule = NN_SCHEDULE_STEP;
 	spec->schedule_patience = 3;
 	spec->schedule_factor = 0.5;
-	UNIT_NEAR(nn_learning_rate(spec, 2, 0), 0.5, 0);
-	UNIT_NEAR(nn_learning_rate(spec, 3, 0), 0.25, 0);
-	UNIT_NEAR(nn_learning_rate(spec, 6, 9), 0.125, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 2, 0, 1, 0), 0.5, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 3, 0, 1, 0), 0.25, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 6, 0, 1, 9), 0.125, 0);
 	spec->schedule = NN_SCHEDULE_PLATEAU;
-	UNIT_NEAR(nn_learning_rate(spec, 6, 0), 0.5, 0);
-	UNIT_NEAR(nn_learning_rate(spec, 6, 2), 0.125, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 6, 0, 1, 0), 0.5, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 6, 0, 1, 2), 0.125, 0);
 	spec->schedule = NN_SCHEDULE_COSINE;
-	UNIT_NEAR(nn_learning_rate(spec, 0, 0), 0.5, 1e-15);
-	UNIT_NEAR(nn_learning_rate(spec, 4, 0), 0.25, 1e-15);
-	UNIT_NEAR(nn_learning_rate(spec, 6, 0), 0.25 * (1 - sqrt(0.5)), 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 0, 0, 1, 0), 0.5, 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 4, 0, 1, 0), 0.25, 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 6, 0, 1, 0), 0.25 * (1 - sqrt(0.5)), 1e-15);
+}
+
+/* "cosine" goes by steps, the others by epochs. */
+static void
+rates_fall_within_epochs(void)
+{
+	NnSpec	   *spec = spec_make(NN_ADAM);
+
+	spec->learning_rate = 0.5;
+	spec->epochs = 2;
+	spec->schedule_factor = 0.5;
+	spec->schedule_patience = 1;
+	for (uint32_t step = 0; step < 4; step++)
+	{
+		spec->schedule = NN_SCHEDULE_COSINE;
+		UNIT_NEAR(nn_learning_rate(spec, 0, step, 4, 0), 0.25 * (1 + cos(M_PI * step / 8)), 1e-15);
+		UNIT_NEAR(nn_learning_rate(spec, 1, step, 4, 0), 0.25 * (1 + cos(M_PI * (4 + step) / 8)),
+				  1e-15);
+		spec->schedule = NN_SCHEDULE_CONSTANT;
+		UNIT_NEAR(nn_learning_rate(spec, 1, step, 4, 0), 0.5, 0);
+		spec->schedule = NN_SCHEDULE_STEP;
+		UNIT_NEAR(nn_learning_rate(spec, 1, step, 4, 0), 0.25, 0);
+		spec->schedule = NN_SCHEDULE_PLATEAU;
+		UNIT_NEAR(nn_learning_rate(spec, 0, step, 4, 3), 0.0625, 0);
+	}
+}
+
+static void
+rates_warm_up(void)
+{
+	NnSpec	   *spec = spec_make(NN_ADAM);
+
+	spec->learning_rate = 0.5;
+	spec->epochs = 4;
+	spec->warmup_steps = 8;
+	UNIT_NEAR(nn_learning_rate(spec, 0, 0, 5, 0), 0.5 / 8, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 0, 3, 5, 0), 0.25, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 1, 1, 5, 0), 0.5 * 7 / 8, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 1, 2, 5, 0), 0.5, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 3, 4, 5, 0), 0.5, 0);
+	/* Times the schedule, below its minimum too; no count of steps is too large. */
+	spec->schedule = NN_SCHEDULE_COSINE;
+	spec->minimum_learning_rate = 0.125;
+	UNIT_NEAR(nn_learning_rate(spec, 0, 3, 5, 0),
+			  (0.125 + 0.1875 * (1 + cos(M_PI * 0.6 / 4))) / 2, 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 0, 0, 5, 0), 0.5 / 8, 1e-15);
+	UNIT_CHECK(nn_learning_rate(spec, UINT32_MAX, 0, UINT32_MAX, 0) >= 0.125);
 }
 
 static void
@@ -266,13 +313,13 @@ rates_keep_the_minimum(void)
 	spec->schedule = NN_SCHEDULE_STEP;
 	spec->schedule_patience = 1;
 	spec->schedule_factor = 0.5;
-	UNIT_NEAR(nn_learning_rate(spec, 2, 0), 0.125, 0);
-	UNIT_NEAR(nn_learning_rate(spec, 1000000, 0), 0.125, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 2, 0, 1, 0), 0.125, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 1000000, 0, 1, 0), 0.125, 0);
 	spec->schedule = NN_SCHEDULE_PLATEAU;
-	UNIT_NEAR(nn_learning_rate(spec, 0, 1000000), 0.125, 0);
+	UNIT_NEAR(nn_learning_rate(spec, 0, 0, 1, 1000000), 0.125, 0);
 	spec->schedule = NN_SCHEDULE_COSINE;
-	UNIT_NEAR(nn_learning_rate(spec, 4, 0), 0.125 + 0.375 / 2, 1e-15);
-	UNIT_NEAR(nn_learning_rate(spec, 8, 0), 0.125, 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 4, 0, 1, 0), 0.125 + 0.375 / 2, 1e-15);
+	UNIT_NEAR(nn_learning_rate(spec, 8, 0, 1, 0), 0.125, 1e-15);
 }
 
 int
@@ -288,6 +335,8 @@ main(void)
 	UNIT_RUN(gradients_are_clipped);
 	UNIT_RUN(clipping_hides_nothing);
 	UNIT_RUN(rates_follow_schedules);
+	UNIT_RUN(rates_fall_within_epochs);
+	UNIT_RUN(rates_warm_up);
 	UNIT_RUN(rates_keep_the_minimum);
 	return unit_finish();
 }

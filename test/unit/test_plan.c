@@ -23,7 +23,7 @@ spec_wide(const char *options)
 	NnSpec	   *spec = spec_of(options);
 
 	spec->context = CONTEXT;
-	spec->horizon = HORIZON;
+	spec->horizon = spec->forecast_horizon = HORIZON;
 	spec->ntargets = TARGETS;
 	spec->npast = 1;
 	spec->nfuture = 3;
@@ -379,9 +379,25 @@ misfits_are_explained(void)
 			"\"past\"]},"
 		 "{\"type\":\"dense\"}"), "layer \"add\" cannot add 5 steps of 6 channels to 1 steps of 3",
 		"one shape"},
-		{LAYERS("{\"type\":\"lstm\",\"name\":\"a\",\"units\":3},{\"type\":\"concat\","
+		{LAYERS("{\"type\":\"segment\",\"name\":\"a\",\"length\":2},{\"type\":\"concat\","
 			"\"inputs\":[\"a\",\"past\"]},"
-		 "{\"type\":\"dense\"}"), "layer \"concat\" cannot join 5 steps with 1 steps", "\"last\""}
+		 "{\"type\":\"dense\"}"), "layer \"concat\" cannot join 5 steps with 3 steps", "\"last\""},
+		{LAYERS("{\"type\":\"sites\"},{\"type\":\"last\"},{\"type\":\"dense\"}"),
+		"layer \"dense\", the last one, gets 2 sites instead of one", "\"join\""},
+		{LAYERS("{\"type\":\"sites\"},{\"type\":\"sites\"}"),
+		"layer \"sites_2\" of type \"sites\" gets 2 sites of 5 channels, not one site with the 2 targets",
+		"\"past\""},
+		{LAYERS("{\"type\":\"segment\",\"length\":3},{\"type\":\"dense\"},{\"type\":\"join\"}"),
+		"layer \"join\" joins 2 segments of 1 steps, fewer than the horizon of 4", "\"length\""},
+		{LAYERS("{\"type\":\"last\"},{\"type\":\"dense\",\"units\":4},{\"type\":\"join\",\"length\":4}"),
+		"4 steps x 2 targets x 1 outputs of loss \"mse\" need 8", "\"units\""},
+		{LAYERS("{\"type\":\"join\",\"inputs\":[\"past\"]},{\"type\":\"lstm\",\"units\":2}"),
+		"layer \"join\" of type \"join\" must follow the output layer", "\"denormalize\""},
+		{LAYERS("{\"type\":\"repeat\"}"), "of type \"repeat\" gets 5 steps instead of one", "\"last\""},
+		{LAYERS("{\"type\":\"decoder\"}"), "of type \"decoder\" gets 5 steps instead of one", "\"last\""},
+		{LAYERS("{\"type\":\"embedding\",\"units\":2}"), "has no series to learn", "several series"},
+		{LAYERS("{\"type\":\"embedding\",\"units\":2,\"inputs\":[\"past\"]}"), "takes no inputs",
+			"\"concat\""}
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
@@ -401,7 +417,7 @@ giants_are_refused(void)
 	NnSpec	   *spec = spec_wide("\"units\":3");
 	size_t		before;
 
-	spec->horizon = 65536;
+	spec->horizon = spec->forecast_horizon = 65536;
 	before = unit_host.nbytes;
 	UNIT_FAILS(unit_env(), NN_TOO_LARGE, plan_of(spec, 48));
 	UNIT_STRING(unit_host.message, "65536 steps x 2 targets x 1 outputs are more than 65536 values");

@@ -27,7 +27,8 @@ static const KeyCase key_cases[] = {
 		"\"activation\":\"tanh\",\"recurrent_activation\":\"sigmoid\",\"peephole\":true,"
 		"\"bidirectional\":false,\"return_sequences\":false,\"dropout\":0,\"recurrent_dropout\":0},"
 		"{\"type\":\"dropout\",\"name\":\"dropout\",\"rate\":0.5},"
-	"{\"type\":\"dense\",\"name\":\"dense\",\"activation\":\"softplus\"}]", ""},
+		"{\"type\":\"dense\",\"name\":\"dense\",\"activation\":\"softplus\","
+	"\"kernel_initializer\":\"zeros\"}]", ""},
 	{"loss", "\"student_t\"", ""},
 	{"huber_delta", "2.5", ",\"loss\":\"huber\""},
 	{"quantiles", "[0.05,0.25,0.5,0.99]", ",\"loss\":\"quantile\""},
@@ -44,6 +45,7 @@ static const KeyCase key_cases[] = {
 	{"schedule_factor", "0.1", ",\"schedule\":\"step\""},
 	{"schedule_patience", "1000000", ",\"schedule\":\"plateau\""},
 	{"minimum_learning_rate", "0.000001", ",\"schedule\":\"cosine\""},
+	{"warmup_steps", "30", ""},
 	{"epochs", "1000000", ""},
 	{"batch_size", "65536", ""},
 	{"shuffle", "false", ""},
@@ -55,8 +57,16 @@ static const KeyCase key_cases[] = {
 	{"l1", "0.1", ""},
 	{"l2", "1e-12", ""},
 	{"seed", "9007199254740991", ""},
+	{"steps_per_epoch", "100", ""},
+	{"adversarial", "{\"epsilon\":0.1}", ""},
+	{"ensemble_size", "3", ""},
+	{"members", "[\"network\",\"naive\",\"ar\"]", ""},
+	{"folds", "3", ""},
+	{"refit", "true", ""},
+	{"calibration", "\"adaptive\"", ""},
 	{"scaling", "\"log1p\"", ""},
 	{"scale_by_series", "true", ""},
+	{"pad", "true", ""},
 	{"missing", "\"mask\"", ""},
 	{"outliers", "\"winsorise\"", ""},
 	{"outlier_threshold", "0.49", ",\"outliers\":\"winsorise\""},
@@ -64,11 +74,15 @@ static const KeyCase key_cases[] = {
 	{"season", "365", ""},
 	{"bounds", "[-0.5,null]", ""},
 	{"stateful", "true", ""},
-	{"frequency", "\"3 months\"", ""}
+	{"frequency", "\"3 months\"", ""},
+	{"calendar", "[\"hour\",\"month\"]", ""},
+	{"holidays", "\"SELECT day FROM holidays\"", ""},
+	{"on_error", "\"skip\"", ""}
 };
 
 static const char *const shape_keys[] = {
-	"context", "horizon", "targets", "past_covariates", "future_covariates", "static_covariates"
+	"context", "horizon", "forecast_horizon", "targets", "past_covariates", "future_covariates",
+	"static_covariates", "embedded_series"
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -116,7 +130,7 @@ shape_round_trips(void)
 			   *again;
 
 	spec->context = 65536;
-	spec->horizon = 7;
+	spec->horizon = spec->forecast_horizon = 7;
 	spec->ntargets = 2;
 	spec->npast = 3;
 	spec->nfuture = 4;
@@ -155,6 +169,8 @@ defaults_are_kept(void)
 	NnSpec		spec;
 
 	nn_spec_parse(unit_env(), NULL, &spec);
+	UNIT_INTEGER(spec.nlayers, 0);
+	nn_spec_expand(unit_env(), &spec);
 	UNIT_STRING(spec_text(&spec), spec_text(spec_of("")));
 	UNIT_INTEGER(spec.nlayers, 3);
 	UNIT_STRING(spec.layer[0].type, "lstm");
@@ -327,7 +343,7 @@ words_are_listed(void)
 		{"\"loss\":\"rmse\"", NN_BAD_VALUE, "option \"loss\" cannot be \"rmse\"",
 		"Give \"mse\", \"mae\", \"huber\", \"quantile\", \"gaussian\" or \"student_t\"."},
 		{"\"architecture\":\"transformer\"", NN_BAD_VALUE, "\"transformer\"",
-			"\"lstm\", \"gru\" or \"rnn\""},
+			"\"lstm\", \"gru\", \"rnn\""},
 		{"\"activation\":\"\"", NN_BAD_VALUE, "cannot be \"\"", "\"gelu\""},
 		{"\"frequency\":\"0123456789012345678901234567890123456789012345678901234567890123\"",
 		NN_BAD_VALUE, "longer than 63 bytes", NULL}

@@ -68,9 +68,8 @@ team_train(const Job *job, uint32_t count)
 }
 
 static void
-team_compare(NnSpec *spec, NnSeries *series)
+job_compare(const Job *job)
 {
-	Job		   *job = job_create(spec, series);
 	NnTrainer  *alone = job_trainer(job);
 
 	nn_trainer_run(alone);
@@ -84,6 +83,12 @@ team_compare(NnSpec *spec, NnSeries *series)
 		UNIT_CHECK(memcmp(team->report.epoch, alone->report.epoch,
 						  alone->report.nepochs * sizeof(NnEpoch)) == 0);
 	}
+}
+
+static void
+team_compare(NnSpec *spec, NnSeries *series)
+{
+	job_compare(job_create(spec, series));
 }
 
 static void
@@ -104,7 +109,7 @@ dropout_and_early_stopping_do_too(void)
 							   "{\"type\": \"dropout\", \"rate\": 0.4}, {\"type\": \"dense\"}]");
 
 	spec->context = 4;
-	spec->horizon = 2;
+	spec->horizon = spec->forecast_horizon = 2;
 	team_compare(spec, series_sine(300));
 }
 
@@ -130,6 +135,52 @@ more_participants_than_shards_do_no_harm(void)
 	team_compare(spec, series_sine(60));
 }
 
+static void
+training_against_attacks_does_too(void)
+{
+	NnSpec	   *spec = spec_of("\"units\": 5, \"batch_size\": 100, \"epochs\": 2, "
+							   "\"dropout\": 0.2, \"adversarial\": {\"epsilon\": 0.1}");
+
+	spec->context = 6;
+	team_compare(spec, series_sine(300));
+}
+
+/* Sites, segments and a vector for each series, which workers must know by number. */
+static void
+sites_and_series_reach_the_workers(void)
+{
+	NnSpec	   *spec = spec_parse("\"architecture\": \"segment\", \"units\": 5, \"segment_length\": 2, "
+								  "\"series_embedding\": 3, \"dropout\": 0.2, \"epochs\": 2, "
+								  "\"normalization\": \"none\", \"batch_size\": 100");
+	const uint32_t rows[] = {60, 70, 80},
+				numbers[] = {2, 3, 0};
+	NnSeries   *series = series_create(3, rows, 2, 0);
+	uint64_t	state = 3;
+	Job		   *job;
+	nn_real    *params;
+
+	series_randomise(series, &state, 0);
+	spec->context = 7;
+	spec->horizon = spec->forecast_horizon = 3;
+	spec->ntargets = 2;
+	spec->nseries = 4;
+	nn_spec_expand(unit_env(), spec);
+	job = job_create(spec, series);
+	job->data->identity = numbers;
+	job_compare(job);
+	/* The vector of the series that is not there stays as it began, the others move. */
+	params = team_train(job, 2)->params;
+	for (uint32_t i = 0; i < 4; i++)
+	{
+		const NnTensor *tensor = &job->plan->tensor[nn_plan_tensor(job->plan, "embedding.weight")];
+		nn_real    *begun = NN_NEW_ARRAY(unit_env(), nn_real, job->plan->nparams);
+
+		nn_params_init(unit_env(), job->plan, spec->seed, begun);
+		UNIT_CHECK(reals_equal(params + tensor->span.offset + 3 * i,
+							   begun + tensor->span.offset + 3 * i, 3) == (i == 1));
+	}
+}
+
 int
 main(void)
 {
@@ -137,5 +188,7 @@ main(void)
 	UNIT_RUN(dropout_and_early_stopping_do_too);
 	UNIT_RUN(gaps_and_differences_reach_the_workers);
 	UNIT_RUN(more_participants_than_shards_do_no_harm);
+	UNIT_RUN(training_against_attacks_does_too);
+	UNIT_RUN(sites_and_series_reach_the_workers);
 	return unit_finish();
 }

@@ -19,7 +19,7 @@ job_sine(const char *options, uint32_t rows)
 	NnSpec	   *spec = spec_of(options);
 
 	spec->context = 12;
-	spec->horizon = 2;
+	spec->horizon = spec->forecast_horizon = 2;
 	return job_create(spec, series_sine(rows));
 }
 
@@ -148,7 +148,7 @@ memory_order_is_nothing(void)
 		memcpy(moved->value + moved->first[place[s]], series->value + series->first[s],
 			   rows[s] * sizeof(double));
 	spec->context = 6;
-	spec->horizon = 2;
+	spec->horizon = spec->forecast_horizon = 2;
 	a = job_create(spec, series);
 	b = job_create(spec, moved);
 	UNIT_INTEGER(a->ntrain, b->ntrain);
@@ -273,14 +273,25 @@ learning_rates_follow_schedule(void)
 	Job		   *job = job_sine("\"units\":3,\"epochs\":8,\"patience\":0,\"learning_rate\":0.01,"
 							   "\"schedule\":\"step\",\"schedule_patience\":3,\"schedule_factor\":0.1", 60);
 	NnEpoch    *epoch = job_run(job)->report.epoch;
+	uint32_t	steps;
 
 	for (uint32_t i = 0; i < 8; i++)
 		UNIT_NEAR(epoch[i].learning_rate / (0.01 * pow(0.1, i / 3)), 1, 1e-12);
 	job = job_sine("\"units\":3,\"epochs\":8,\"patience\":0,\"learning_rate\":0.01,"
-				   "\"schedule\":\"cosine\",\"minimum_learning_rate\":0.002", 60);
+				   "\"batch_size\":8,\"schedule\":\"cosine\",\"minimum_learning_rate\":0.002", 60);
+	epoch = job_run(job)->report.epoch;
+	/* It falls with every step; the log has the rate of an epoch's last one. */
+	steps = (job->ntrain + 7) / 8;
+	UNIT_CHECK(steps > 3);
+	for (uint32_t i = 0; i < 8; i++)
+		UNIT_NEAR(epoch[i].learning_rate,
+				  0.002 + 0.004 * (1 + cos(3.14159265358979 * ((i + 1) * steps - 1) / (8 * steps))),
+				  1e-12);
+	job = job_sine("\"units\":3,\"epochs\":8,\"patience\":0,\"learning_rate\":0.01,"
+				   "\"batch_size\":8,\"warmup_steps\":12", 60);
 	epoch = job_run(job)->report.epoch;
 	for (uint32_t i = 0; i < 8; i++)
-		UNIT_NEAR(epoch[i].learning_rate, 0.002 + 0.004 * (1 + cos(3.14159265358979 * i / 8)), 1e-12);
+		UNIT_NEAR(epoch[i].learning_rate, 0.01 * fmin(1, (i + 1) * steps / 12.0), 1e-12);
 	/* Nothing is ever gained: the rate is cut every other epoch from the third on, down to the least. */
 	job = job_sine("\"units\":3,\"epochs\":8,\"patience\":0,\"learning_rate\":0.01,\"min_delta\":1e6,"
 				   "\"schedule\":\"plateau\",\"schedule_patience\":2,\"schedule_factor\":0.5,"
@@ -394,7 +405,7 @@ unknown_targets_cost_nothing(void)
 		for (uint32_t t = 30; t < 60; t++)
 			series->value[t] = NAN;
 		spec->context = 6;
-		spec->horizon = 2;
+		spec->horizon = spec->forecast_horizon = 2;
 		job = job_create(spec, series);
 		trainer = job_trainer(job);
 		loss = nn_trainer_loss(trainer, job->train, job->ntrain);
@@ -483,7 +494,7 @@ last_step_is_checked(void)
 	for (uint32_t t = 0; t < 20; t++)
 		series->value[t] = t < 10 ? 0 : 1e37;
 	spec->context = 10;
-	spec->horizon = 10;
+	spec->horizon = spec->forecast_horizon = 10;
 	trainer = job_trainer(job_create(spec, series));
 	if (sizeof(nn_real) == sizeof(double))
 		return;
@@ -632,6 +643,106 @@ training_can_be_cancelled(void)
 	UNIT_CHECK(trainers_equal(job_run(job), expected));
 }
 
+/* ---- parts of a training */
+
+/* Tensors of the layer keep their values bit for bit; the others learn, as far as they can. */
+static void
+frozen_tensors_stay(void)
+{
+	static const char *const optimizers[] = {"adam", "adamw", "sgd", "rmsprop", "adagrad"};
+
+	for (size_t i = 0; i < COUNT(optimizers); i++)
+	{
+		static const char options[] =
+			"\"units\":6,\"epochs\":4,\"learning_rate\":0.01,\"l2\":0.01,"
+			"\"weight_decay\":%s,\"patience\":2,\"optimizer\":\"%s\"";
+		Job		   *job = job_sine(nn_format(unit_env(), options, i == 1 ? "0.1" : "0", optimizers[i]), 120);
+		NnTrainer  *trainer = job_trainer(job);
+		const NnPlan *plan = job->plan;
+		bool		frozen[NN_MAX_TENSORS] = {false};
+		nn_real    *before = NN_NEW_ARRAY(unit_env(), nn_real, plan->nparams);
+
+		memcpy(before, trainer->params, plan->nparams * sizeof(nn_real));
+		for (uint32_t t = 0; t < plan->ntensors; t++)
+			frozen[t] = strncmp(plan->tensor[t].name, "lstm.", 5) == 0;
+		nn_trainer_freeze(trainer, frozen);
+		nn_trainer_run(trainer);
+		for (uint32_t t = 0; t < plan->ntensors; t++)
+		{
+			NnSpan		span = plan->tensor[t].span;
+
+			UNIT_CHECK(reals_equal(before + span.offset, trainer->params + span.offset,
+								   span.count) == frozen[t]);
+		}
+		UNIT_CHECK(trainer->report.epoch[3].loss < trainer->report.epoch[0].loss);
+	}
+}
+
+/* An epoch of so many batches; more than there are is all there are. */
+static void
+epochs_have_given_steps(void)
+{
+	static const uint32_t wanted[] = {0, 1, 3, 1000};
+
+	for (size_t i = 0; i < COUNT(wanted); i++)
+	{
+		static const char options[] =
+			"\"units\":3,\"batch_size\":16,\"epochs\":3,\"steps_per_epoch\":%u,"
+			"\"optimizer\":\"sgd\",\"learning_rate\":1,\"clip_value\":1e-4";
+		Job		   *job = job_sine(nn_format(unit_env(), options, wanted[i]), 150);
+		NnTrainer  *trainer = job_trainer(job);
+		nn_real    *before = NN_NEW_ARRAY(unit_env(), nn_real, job->plan->nparams);
+		uint32_t	all = (job->ntrain + 15) / 16,
+					steps = wanted[i] > 0 && wanted[i] < all ? wanted[i] : all;
+		double		most = 0;
+
+		/* A gradient of 1e-4 at the most moves a parameter by as much: the farthest counts steps. */
+		memcpy(before, trainer->params, job->plan->nparams * sizeof(nn_real));
+		nn_trainer_run(trainer);
+		UNIT_INTEGER(trainer->report.nepochs, 3);
+		for (size_t k = 0; k < job->plan->nparams; k++)
+			most = fmax(most, fabs((double) trainer->params[k] - (double) before[k]));
+		UNIT_NEAR(most, 3e-4 * steps, 2e-6 * steps);
+	}
+}
+
+/* The host says stop after so many questions. */
+static uint32_t questions_left;
+
+static bool
+time_is_up(void *host)
+{
+	(void) host;
+	return questions_left-- == 0;
+}
+
+/* Asked before each step but the very first, be there many in an epoch or one. */
+static void
+time_ends_training(void)
+{
+	static const char *const batches[] = {"16", "1000"};
+
+	for (size_t i = 0; i < COUNT(batches); i++)
+		for (uint32_t questions = 0; questions < 12; questions++)
+		{
+			Job		   *job = job_sine(nn_format(unit_env(),
+												 "\"units\":3,\"epochs\":4,\"batch_size\":%s",
+													 batches[i]), 80);
+			NnTrainer  *trainer = job_trainer(job);
+			uint32_t	steps = i ? 1 : (job->ntrain + 15) / 16;
+
+			questions_left = questions;
+			trainer->expired = time_is_up;
+			nn_trainer_run(trainer);
+			UNIT_CHECK(trainer->stopped == (questions < 4 * steps - 1));
+			UNIT_INTEGER(trainer->report.nepochs, trainer->stopped ? questions / steps + 1 : 4);
+			UNIT_CHECK(isfinite(trainer->report.train_loss) && isfinite(trainer->report.validation_loss));
+			for (uint32_t e = 0; e < trainer->report.nepochs; e++)
+				UNIT_CHECK(isfinite(trainer->report.epoch[e].loss) &&
+						   isfinite(trainer->report.epoch[e].gradient_norm));
+		}
+}
+
 /* ---- kernels */
 
 static void
@@ -649,7 +760,7 @@ kernels_train_alike(void)
 		NnTrainer  *trainer[2];
 
 		spec->context = 12;
-		spec->horizon = 2;
+		spec->horizon = spec->forecast_horizon = 2;
 		for (int k = 0; k < 2; k++)
 		{
 			Job		   *job = job_create(spec, series_sine(120));
@@ -687,6 +798,9 @@ main(void)
 	UNIT_RUN(masks_differ_by_tile);
 	UNIT_RUN(steps_poll);
 	UNIT_RUN(training_can_be_cancelled);
+	UNIT_RUN(frozen_tensors_stay);
+	UNIT_RUN(epochs_have_given_steps);
+	UNIT_RUN(time_ends_training);
 	UNIT_RUN(kernels_train_alike);
 	return unit_finish();
 }

@@ -20,13 +20,14 @@ windows_expected(const NnData *data, const uint32_t *from, const uint32_t *to, u
 	for (uint32_t s = 0; s < series->nseries; s++)
 	{
 		uint32_t	rows = series->first[s + 1] - series->first[s],
+					needed = spec->pad ? nn_rows_needed(spec) : spec->context,
 					origins = 0;
 
 		for (uint32_t t = 0; t < rows; t++)
 		{
 			bool		known = false;
 
-			if (t + 1 < spec->context || t + 1 < from[s] || t + spec->horizon >= to[s] ||
+			if (t + 1 < needed || t + 1 < from[s] || t + spec->horizon >= to[s] ||
 				(need_target && t + spec->horizon >= rows) || origins++ % stride != 0)
 				continue;
 			for (uint32_t h = 1; h <= spec->horizon && t + h < rows; h++)
@@ -61,6 +62,9 @@ list_follows_definition(void)
 		NnSeries   *series;
 		NnData	   *data;
 
+		spec->pad = run / 4 % 2;
+		spec->season = run / 8 % 4;
+		spec->difference = run / 32 % 3;
 		for (uint32_t s = 0; s < 3; s++)
 		{
 			rows[s] = s == 0 ? 20 : random_below(&state, 20);
@@ -201,11 +205,12 @@ windows_never_look_ahead(void)
 		spec->scaling = run / 30 % 2 ? NN_SCALING_LOG1P : NN_SCALING_STANDARD;
 		spec->scale_by_series = run % 2;
 		spec->season = 4;
+		spec->pad = run % 4 > 1;
 		series_randomise(series, &state, 0.25);
 		prep = prep_of(spec, series);
 		window.series = random_below(&state, 2);
-		window.origin = series->first[window.series] + spec->context - 1 +
-			random_below(&state, 25 - spec->context);
+		window.origin = series->first[window.series] + nn_rows_least(spec) - 1 +
+			random_below(&state, spec->pad ? 10 : 25 - spec->context - spec->difference);
 		runs += isnan(series->value[(size_t) window.origin * 4]);
 		seen_take(&before, data_of(spec, prep, series), &window);
 		later_rows_alter(series, &window, &state);
@@ -272,6 +277,106 @@ closed_gap_stays(void)
 	UNIT_INTEGER(nn_data_gap(data, 0, 3, 0), 0);
 }
 
+/* The rows of one window by the definition in nn_data.h. */
+static uint32_t
+row_expected(const NnData *data, const NnWindow *window, uint32_t t)
+{
+	const NnSpec *spec = data->spec;
+	int64_t		begin = (int64_t) data->series->first[window->series] + spec->difference,
+				season = spec->season > 1 ? spec->season : 1,
+				row = (int64_t) window->origin + 1 - spec->context + t;
+
+	if (row >= begin)
+		return (uint32_t) row;
+	row = begin + ((row - begin) % season + season) % season;
+	return row > window->origin ? window->origin : (uint32_t) row;
+}
+
+/*
+ * Windows of every length side by side in a tile, at both ends of the rows: what is before
+ * a series repeats the season at its beginning.  Rows of other series are never read: they
+ * would be seen, and rows that do not exist are not there.
+ */
+static void
+padding_repeats_season(void)
+{
+	NnEnv	   *env = unit_env();
+	uint64_t	state = 5;
+
+	for (uint32_t run = 0; run < 3 * 4 * 2 * 20; run++)
+	{
+		NnSpec	   *spec = spec_plain(2, 1, 0, 1 + random_below(&state, 14), 2);
+		const uint32_t rows[] = {1 + run % 9 + run % 3, 30, 4 + run % 5};
+		NnSeries   *series = series_create(3, rows, 3, 0);
+		NnWindow	windows[12];
+		uint32_t	n = 0,
+					C;
+		nn_real    *past;
+		NnData	   *data;
+
+		spec->pad = true;
+		spec->difference = run % 3;
+		spec->season = (const uint32_t[]) {0, 1, 4, 7}[run / 3 % 4];
+		spec->missing = run / 12 % 2 ? NN_MISSING_MASK : NN_MISSING_LINEAR;
+		series_randomise(series, &state, 0.0);
+		data = data_of(spec, prep_of(spec, series), series);
+		C = data->C;
+		for (uint32_t s = 0; s < 3; s++)
+			for (uint32_t i = 0; i < 4; i++)
+				if (nn_rows_least(spec) <= rows[s])
+					windows[n++] = (NnWindow) {s, series->first[s] + nn_rows_least(spec) - 1 +
+						random_below(&state, rows[s] - nn_rows_least(spec) + 1)};
+		past = NN_NEW_ARRAY(env, nn_real, (size_t) spec->context * C * NN_LANES);
+		memset(past, 1, (size_t) spec->context * C * NN_LANES * sizeof(nn_real));
+		nn_window_gather(data, windows, n, NN_LANES, past, NULL, NULL, NULL);
+		for (uint32_t lane = 0; lane < NN_LANES; lane++)
+			for (uint32_t t = 0; t < spec->context; t++)
+				for (uint32_t c = 0; c < C; c++)
+					UNIT_NEAR(past[(t * C + c) * NN_LANES + lane], lane >= n ? 0 :
+							  data->x[(size_t) row_expected(data, &windows[lane], t) * C + c], 0);
+	}
+}
+
+/* A padded window needs a season, and no season needs more than the context. */
+static void
+padding_needs_a_season(void)
+{
+	NnSpec	   *spec = spec_plain(1, 0, 0, 8, 1);
+
+	UNIT_INTEGER(nn_rows_needed(spec), 8);
+	UNIT_INTEGER(nn_rows_least(spec), 8);
+	spec->difference = 2;
+	UNIT_INTEGER(nn_rows_needed(spec), 10);
+	UNIT_INTEGER(nn_rows_least(spec), 10);
+	spec->pad = true;
+	UNIT_INTEGER(nn_rows_needed(spec), 3);
+	UNIT_INTEGER(nn_rows_least(spec), 3);
+	spec->season = 5;
+	UNIT_INTEGER(nn_rows_needed(spec), 7);
+	spec->season = 12;
+	UNIT_INTEGER(nn_rows_needed(spec), 10);
+	UNIT_INTEGER(nn_rows_least(spec), 3);
+}
+
+/* A gap that is open at the origin is flat where padding repeats it, too. */
+static void
+open_gap_is_repeated_flat(void)
+{
+	NnSpec	   *spec = spec_plain(1, 0, 0, 9, 1);
+	NnSeries   *series = SERIES_OF(1, 2, NAN, NAN, 50);
+	const double expected[] = {2, 1, 2, 2, 2, 1, 2, 2, 2};
+	nn_real		past[9 * NN_LANES];
+	NnData	   *data;
+
+	spec->pad = true;
+	spec->season = 4;
+	spec->missing = NN_MISSING_LINEAR;
+	data = data_of(spec, prep_of(spec, series), series);
+	nn_window_gather(data, &(NnWindow) {0, 3}, 1, NN_LANES, past, NULL, NULL, NULL);
+	for (uint32_t t = 0; t < 9; t++)
+		UNIT_NEAR(past[t * NN_LANES], expected[t], 1e-6);
+}
+
 static void
 missing_future_is_found(void)
 {
@@ -303,6 +408,9 @@ main(void)
 	UNIT_RUN(windows_never_look_ahead);
 	UNIT_RUN(open_gap_is_flat);
 	UNIT_RUN(closed_gap_stays);
+	UNIT_RUN(padding_repeats_season);
+	UNIT_RUN(padding_needs_a_season);
+	UNIT_RUN(open_gap_is_repeated_flat);
 	UNIT_RUN(missing_future_is_found);
 	return unit_finish();
 }

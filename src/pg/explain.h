@@ -1,0 +1,63 @@
+/*
+ * explain.h
+ *		What the methods of lstm.explain share.
+ */
+#ifndef LSTM_EXPLAIN_H
+#define LSTM_EXPLAIN_H
+
+#include "postgres.h"
+
+#include "pg/probe.h"
+
+/* Channels that a user knows under one name. */
+typedef struct ExplainInput
+{
+	const char *name;
+	uint32		first, n;		/* of the rows' channels, or of the static ones */
+	bool		statics;
+} ExplainInput;
+
+typedef struct Explain
+{
+	ReturnSetInfo *rsinfo;
+	ModelRun   *run;
+	const char *method;
+	uint64		seed;
+	uint32		horizon;
+	uint32		series, target; /* PG_UINT32_MAX: all */
+	ExplainInput *input;		/* [ninputs] */
+	uint32		ninputs;
+} Explain;
+
+/* A row of the result; NaN becomes NULL. */
+typedef struct ExplainRow
+{
+	uint32		series;			/* PG_UINT32_MAX: all */
+	uint32		target;
+	uint32		step;			/* 0: none */
+	const char *input;
+	int64		lag;
+	uint32		lags;			/* rows that it stands for; 0: it has no lag */
+	double		importance, share, value;
+	bool		timed;			/* it has a time: */
+	int64		row;			/* that of this row of the series */
+} ExplainRow;
+
+/* One without anything but a target. */
+extern ExplainRow explain_row(uint32 target);
+
+extern void explain_put(const Explain *e, const ExplainRow *row);
+
+/* Was target k asked for? */
+extern bool explain_wants(const Explain *e, uint32 k);
+
+/*
+ * Shuffles every input among windows, whole and lag by lag: rows with the increase of
+ * the mean absolute error (in scales of the target) and the error then.
+ */
+extern void permutation_run(const Explain *e);
+
+/* Classical additive decomposition of the newest rows and the forecast. */
+extern void decomposition_run(const Explain *e);
+
+#endif							/* LSTM_EXPLAIN_H */
