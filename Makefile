@@ -6,7 +6,7 @@
 #
 #	WERROR=no		let warnings pass (for compilers we do not know)
 
-EXTENSION = lstm
+EXTENSION = lstm lstm_postgis
 MODULE_big = lstm
 PGFILEDESC = "lstm - recurrent neural networks"
 
@@ -22,7 +22,7 @@ CORE_OBJS = $(patsubst %.c,%.o,$(call lstm_names,src/core/*.c))
 PG_OBJS = $(patsubst %.c,%.o,$(call lstm_names,src/pg/*.c))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 # Overriding, because make check DATA=folder means another thing (GNUmakefile).
-override DATA = $(call lstm_names,sql/lstm--*.sql)
+override DATA = $(call lstm_names,sql/lstm--*.sql sql/lstm_postgis--*.sql)
 
 # pg_regress reads test/sql and writes results/ here; expected/ is beside it.
 # Each test stands alone: the driver creates the extension, and the tests named

@@ -89,6 +89,7 @@ CREATE TABLE lstm.models (
 	trained_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	rows		bigint,
 	metrics		jsonb,
+	joint		jsonb,
 	CONSTRAINT models_pkey PRIMARY KEY (name, version),
 	CONSTRAINT models_name_check CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1
 		AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 63
@@ -110,6 +111,7 @@ COMMENT ON COLUMN lstm.models.search_path IS 'search_path under which source run
 COMMENT ON COLUMN lstm.models.trained_at IS 'start of the transaction that trained it';
 COMMENT ON COLUMN lstm.models.rows IS 'rows it was trained on, validation part included';
 COMMENT ON COLUMN lstm.models.metrics IS 'what lstm.train found: epochs, losses, and on the validation rows mae, baseline_mae (original units) and skill';
+COMMENT ON COLUMN lstm.models.joint IS 'of a joint model (lstm.join_models): b, members with version and weight, intervals; NULL for models that were trained';
 COMMENT ON CONSTRAINT models_pkey ON lstm.models IS 'a version is trained once';
 COMMENT ON CONSTRAINT models_name_check ON lstm.models IS 'names have 1 to 63 bytes and no control characters';
 COMMENT ON CONSTRAINT models_version_check ON lstm.models IS 'versions count from 1';
@@ -183,7 +185,7 @@ CREATE FUNCTION lstm.models_cascade() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'lstm_models_cascade' LANGUAGE C;
 REVOKE EXECUTE ON FUNCTION lstm.models_cascade() FROM PUBLIC;
 COMMENT ON FUNCTION lstm.models_cascade() IS
-'trigger of lstm.models: a value in lstm.model_values is renamed and dropped with its row';
+'trigger of lstm.models: a value in lstm.model_values is renamed and dropped with its row, and a joint model follows its members'' names; 2BP01 when a member of a joint model is dropped';
 
 CREATE TRIGGER models_cascade AFTER UPDATE OF name, version OR DELETE ON lstm.models
 	FOR EACH ROW EXECUTE FUNCTION lstm.models_cascade();
@@ -452,6 +454,29 @@ method: random (drawn by the seed in options), grid (every combination of arrays
 A trial that fails is recorded with its error.  Cannot run in a transaction block.
 Errors as of lstm.backtest; 22004 NULL search; 22023 search, trials, seconds or method; 25001 inside a transaction block; 22000 all trials failed.';
 
+CREATE FUNCTION lstm.join_models(
+	model				text,
+	seq_model			text,
+	space_model			text,
+	others				text[] DEFAULT '{}',
+	source				text DEFAULT NULL,
+	options				jsonb DEFAULT NULL,
+	OUT model			text,
+	OUT version			int,
+	OUT b				float8,
+	OUT weights			jsonb,
+	OUT validation_mae	float8,
+	OUT member_mae		jsonb,
+	OUT skill			float8,
+	OUT rows			bigint)
+	AS 'MODULE_PATHNAME', 'lstm_join_models' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lstm.join_models(text, text, text, text[], text, jsonb) IS
+'joins the deployed versions of models that were trained apart: y = b y_seq + (1 - b) y_space + sum of w_k y_k over others, b between 0 and 1, w_k of either sign.
+Weights and intervals are fitted by least squares to forecasts of times that no member was trained on, joined by series, target and time; weights: {model: weight}, rows: values judged, skill = 1 - validation_mae / that of the better of the first two.
+source: rows that all members look back on, kept; NULL: each its own.  options: horizon (the members'' shortest), stride (1) between origins, from and to (times judged), deploy (true).
+Keeps a version of model that refers to its members: they forecast with the rights of who asks.  lstm.forecast, hindcast, evaluate, exceedance and describe take it.
+Errors as of lstm.forecast; 22004 NULL, 22023 a model named twice, kinds of time, frequencies or targets that differ, options, 0A000 a joint model as member, 22000 fewer than 20 values to judge, or 10 for each member.';
+
 /* ------------------------------------------------------------------------
  * Trust: what forecasts rest on, where rows leave them, what they stand
  */
@@ -478,15 +503,18 @@ CREATE FUNCTION lstm.explain(
 		share				float8,
 		value				float8,
 		input_timestamp		timestamptz,
-		input_index			bigint)
+		input_index			bigint,
+		source_series		text)
 	AS 'MODULE_PATHNAME', 'lstm_explain' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION lstm.explain(text, text, text, int, text, text, timestamptz, int, bigint) IS
 'what the forecasts of a model rest on.  lag 1 is the newest row, 0 and below are rows ahead; lags: how many rows the line stands for, from lag on.
 method ''permutation'': increase of the mean absolute error, in scales of the target, when an input is shuffled among at most 256 windows (Breiman 2001; Fisher et al. 2019), whole (lag NULL) and by blocks of lags; value is the error then.
 ''gradients'': integrated gradients (Sundararajan et al. 2017) of the newest forecast, or that of as_of, in the target''s units; they add up to the value of line "forecast" less that of "baseline", where every input is at the middle of its scale.
-''attention'': weights of the attention layers, means over heads and networks.
+''attention'': weights of the attention layers, means over heads and networks; of graph_attention layers one line per neighbour.
+''fusion'': shares of the branches of fuse layers in the newest forecast, or that of as_of; input is layer.branch.
 ''decomposition'': value, trend, season and remainder of the newest rows and the forecast (step).
-Errors as of lstm.forecast; 22023 unknown method, series or target, a horizon that the network does not forecast at once (gradients), no attention layer.';
+source_series: series that the input is of, where a model forecasts several together: another one''s rows are one line, small ones together "other series" (gradients); with series, its neighbours are shuffled one by one as well (permutation).
+Errors as of lstm.forecast; 22023 unknown method, series or target, a horizon that the network does not forecast at once (gradients), no attention or fuse layer.';
 
 CREATE FUNCTION lstm.detect_anomalies(
 	model				text,
@@ -565,7 +593,7 @@ Errors as of lstm.forecast.';
 CREATE FUNCTION lstm.describe(model text, version int DEFAULT NULL) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'lstm_describe' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION lstm.describe(text, int) IS
-'all that is known about the deployed or the given version of a model: owner, versions, columns, frequency, time zone, settings, layers, training report.
+'all that is known about the deployed or the given version of a model: owner, versions, columns, frequency, time zone, settings, layers, learned weights of fusions, training report.
 Errors: 22004 NULL model, 42704 no such model or version, 55000 no version is deployed.';
 
 CREATE FUNCTION lstm.layers(model text, version int DEFAULT NULL)
@@ -580,6 +608,29 @@ CREATE FUNCTION lstm.layers(model text, version int DEFAULT NULL)
 COMMENT ON FUNCTION lstm.layers(text, int) IS
 'the layers of a model in order of computation; output_shape is {time, channels}.
 Errors as of lstm.describe.';
+
+CREATE FUNCTION lstm.sites(model text, version int DEFAULT NULL)
+	RETURNS TABLE (
+		site			int,
+		series			text,
+		"row"			int,
+		"column"		int,
+		geom			bytea,
+		geography		boolean)
+	AS 'MODULE_PATHNAME', 'lstm_sites' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION lstm.sites(text, int) IS
+'where the series of a model are: its site from 1, row and column from 1 where sites are cells of a grid, the place as extended well-known binary where geom was given, and whether that is geography.  No row for a model that knows nothing of places.
+Errors: 22004 NULL model, 42704 no such model or version, 55000 no version is deployed.';
+
+CREATE FUNCTION lstm.graph(model text, version int DEFAULT NULL)
+	RETURNS TABLE (
+		source			text,
+		target			text,
+		weight			float8)
+	AS 'MODULE_PATHNAME', 'lstm_graph' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION lstm.graph(text, int) IS
+'the edges between the series of a model: series target sees series source with that weight.  No row for a model without a graph.
+Errors: 22004 NULL model, 42704 no such model or version, 55000 no version is deployed.';
 
 CREATE FUNCTION lstm.tensors(model text, version int DEFAULT NULL)
 	RETURNS TABLE (

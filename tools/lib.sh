@@ -88,7 +88,7 @@ extension_build()
 	local folder=$1
 	shift
 	pg_config_find
-	tree_copy "$folder" Makefile lstm.control sql src
+	tree_copy "$folder" Makefile lstm.control lstm_postgis.control sql src
 	"$MAKE" -s --no-print-directory -j2 -C "$folder" -f Makefile PG_CONFIG="$PG_CONFIG" "$@" all
 }
 
@@ -178,6 +178,13 @@ cluster_environment()
 	export PGHOST=$CLUSTER/run PGPORT=$CLUSTER_PORT PGUSER=postgres PGDATABASE=postgres
 	export PSQLRC=/dev/null
 	PATH=$PG_BIN:$PATH
+}
+
+# postgis_lacking FILE: does it create PostGIS, which the running server cannot?
+postgis_lacking()
+{
+	grep -qE 'EXTENSION (IF NOT EXISTS )?postgis' "$1" &&
+		[ -z "$(psql -qXAt -d postgres -c "SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'")" ]
 }
 
 cluster_running()

@@ -94,7 +94,7 @@ nn_attention_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 						  spec->heads),
 				"Set \"units\" to a multiple of \"heads\".");
 	layer->heads = spec->heads;
-	layer->out = (NnShape) {layer->in.T, layer->in.S, U};
+	layer->out = (NnShape) {layer->in.T, layer->in.S, U, 0};
 	projection_plan(planner, layer, "q", U, layer->in.C);
 	projection_plan(planner, layer, "k", U, states.C);
 	projection_plan(planner, layer, "v", U, states.C);

@@ -401,7 +401,7 @@ horizon_shorten(NnSpec *spec, uint32_t rows, uint32_t season)
 {
 	uint32_t	by = season / 2 > 0 ? season / 2 : 1;
 
-	if (spec->npast > 0)
+	if (spec->npast + spec->narrays > 0)
 		return;
 	while (spec->horizon > by && rows < nn_rows_needed(spec) + spec->horizon + LEAST_WINDOWS - 1)
 		spec->horizon -= by;
@@ -485,7 +485,8 @@ choose_network(NnSpec *spec, const Facts *facts, const NnSeries *series, bool co
 		spec->context = facts->season > 1 && facts->typical >= 3 * facts->season ?
 			context_seasonal(spec, facts, large) : context_short(facts, large);
 	members_set(spec, facts);
-	spec->form.architecture = NN_ARCHITECTURE_SEASONAL;
+	/* A plain network has a place to join images to. */
+	spec->form.architecture = spec->narrays > 0 ? NN_ARCHITECTURE_GRU : NN_ARCHITECTURE_SEASONAL;
 	spec->form.units = large ? 64 : 16;
 	spec->form.dropout = large ? 0 : 0.3;
 	folds_set(spec, facts, large);
@@ -504,6 +505,34 @@ choose_network(NnSpec *spec, const Facts *facts, const NnSeries *series, bool co
 		training_large(spec, windows);
 	else
 		training_small(spec, windows);
+}
+
+/*
+ * One network over all sites at once.  Simple methods look at one series at a time, so none
+ * is beside it; one fold, since a training of all sites is a long one.
+ */
+static void
+choose_sites(NnSpec *spec, const Facts *facts, const NnSeries *series, bool context_given)
+{
+	const NnSiteRecipe *recipe;
+	double		windows;
+
+	spec->form.architecture = spec->grid_rows > 0 ? NN_ARCHITECTURE_CONV_LSTM : NN_ARCHITECTURE_GRAPH;
+	recipe = nn_site_recipe(spec->form.architecture);
+	spec->pad = false;
+	if (!context_given)
+	{
+		uint32_t	season = facts->season > 1 && facts->season <= 48 ? facts->season : 0,
+					room = facts->typical > spec->horizon ? facts->typical - spec->horizon : 1;
+
+		spec->context = clamp(season > 0 ? season : recipe->context, 1, room / 3 > 0 ? room / 3 : 1);
+	}
+	training_set(spec);
+	integer_set(spec, "batch_size", &spec->batch_size, recipe->batch_size);
+	real_set(spec, "learning_rate", &spec->learning_rate, recipe->learning_rate);
+	/* Every series has the windows of the first. */
+	windows = windows_of(spec, series) / series->nseries;
+	steps_set(spec, windows, recipe->steps);
 }
 
 /* What a named architecture takes from the rows, where the caller does not say. */
@@ -536,7 +565,7 @@ bool
 nn_auto_pads(const NnSpec *spec, uint32_t nseries)
 {
 	if (network_open(spec) && !nn_spec_given(spec, "pad"))
-		return nseries > 1;
+		return nseries > 1 && spec->nsites == 1;
 	return spec->pad;
 }
 
@@ -547,7 +576,9 @@ nn_auto_choose(const NnEnv *env, const NnSpec *spec, const NnSeries *series, boo
 	NnSpec	   *choice = NN_NEW(env, NnSpec);
 
 	*choice = *spec;
-	if (network_open(spec))
+	if (network_open(spec) && spec->nsites > 1)
+		choose_sites(choice, &facts, series, context_given);
+	else if (network_open(spec))
 		choose_network(choice, &facts, series, context_given);
 	else
 	{

@@ -13,7 +13,7 @@
  * Preparing is one pass over the rows per column and happens once; its scratch is
  * one double per row of the longest series.
  */
-#include "core/nn_data.h"
+#include "core/nn_array.h"
 
 #include <float.h>
 #include <math.h>
@@ -318,6 +318,7 @@ columns_check(const NnEnv *env, const NnSpec *spec, const NnPrep *prep, const Nn
 						  "but the model has %u and %u",
 						  series->C, series->Cs, prep->C, prep->Cs),
 				"Give the columns that the model was trained on.");
+	nn_array_check(env, spec, series);
 	for (uint32_t s = 0; s < series->nseries; s++)
 	{
 		if (group[s] >= prep->ngroups)
@@ -470,6 +471,20 @@ target_known(const NnData *data, size_t row)
 	return false;
 }
 
+/* Is any target known in that row of the series, or, with sites, of any of them? */
+static bool
+row_known(const NnData *data, uint32_t s, uint32_t row)
+{
+	const NnSeries *series = data->series;
+
+	if (data->spec->nsites <= 1)
+		return target_known(data, (size_t) series->first[s] + row);
+	for (uint32_t q = 0; q < series->nseries; q++)
+		if (target_known(data, (size_t) series->first[q] + row))
+			return true;
+	return false;
+}
+
 /*
  * Windows of series s with origins of which the first has its horizon at or after
  * target_from and the last before target_to.  Returns the number written.
@@ -511,7 +526,7 @@ series_windows(const NnEnv *env, const NnData *data, uint32_t s, uint32_t target
 			{
 				if ((seen & POLL_MASK) == 0)
 					env->poll(env->host);
-				if (target_known(data, (size_t) first + seen))
+				if (row_known(data, s, (uint32_t) seen))
 					last_known = seen + 1;
 			}
 			if (last_known <= next)
@@ -538,7 +553,7 @@ nn_windows_list(const NnEnv *env, const NnData *data, const uint32_t *target_fro
 	for (uint32_t s = 0; s < series->nseries; s++)
 		most += (series->first[s + 1] - series->first[s]) / stride + 1;
 	*windows = NN_NEW_ARRAY(env, NnWindow, most);
-	for (uint32_t s = 0; s < series->nseries; s++)
+	for (uint32_t s = 0; s < (data->spec->nsites > 1 ? 1 : series->nseries); s++)
 		n += series_windows(env, data, s, target_from[s], target_to[s], stride, need_target,
 							*windows + n);
 	return (uint32_t) n;

@@ -24,6 +24,20 @@
 
 #include "core/nn_spec.h"
 
+/*
+ * An array column: an image or a vector for each row, see nn_array.h.  Vectors lie in a
+ * pool, in any order.
+ */
+typedef struct NnArray
+{
+	const char *name;
+	uint32_t	width;			/* numbers of a vector: rows x columns x channels, last fastest */
+	uint32_t   *at;				/* [rows] number of the row's vector, or NN_ARRAY_UNKNOWN */
+	const float *value;			/* [vectors][width], original units, finite */
+} NnArray;
+
+#define NN_ARRAY_UNKNOWN	UINT32_MAX
+
 typedef struct NnSeries
 {
 	uint32_t	nseries;
@@ -40,6 +54,18 @@ typedef struct NnSeries
 	void	   *row_name_host;
 	const char *const *column;	/* [C] column names, for messages */
 	const char *const *static_column;	/* [Cs] the same of statics; NULL: their numbers */
+
+	/*
+	 * Space, where spec->nsites > 1: all series have the same number of rows, row i at
+	 * the same time in each, and the same history.  NULL: series s is site s.
+	 */
+	const uint32_t *site;		/* [nseries] site of each series */
+	const uint32_t *at_site;	/* [nsites] the series there, UINT32_MAX: none (its inputs are
+								 * the mean, its outputs nobody's) */
+	const struct NnGraph *graph;	/* over the sites; NULL: none */
+
+	uint32_t	narrays;
+	NnArray    *array;			/* [narrays] in the order of spec->array */
 } NnSeries;
 
 /*
@@ -64,6 +90,7 @@ typedef struct NnPrep
 	double	   *low, *high;		/* [ngroups][C] fences of outliers in original units; +-inf: none */
 	double	   *mean;			/* [ngroups][C] of the training part, original units */
 	double	   *static_center, *static_scale;	/* [Cs] */
+	double	   *array_center, *array_scale;	/* [channels of the array columns, one after the other] */
 } NnPrep;
 
 typedef struct NnData
@@ -171,6 +198,9 @@ extern uint32_t nn_pad_source(const NnSpec *spec, uint32_t pad, uint32_t t);
  * The horizon may reach beyond the series' end (then target_to does) unless
  * need_target: such windows forecast, there is nothing to compare them with.
  * stride counts origins, so leaving out a window does not move the later ones.
+ *
+ * With several sites a window is all of them at one time: those of the first series are
+ * listed, and a target is known where that of any site is.
  */
 extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
 								const uint32_t *target_from, const uint32_t *target_to,
@@ -178,8 +208,9 @@ extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
 
 /*
  * Copies n windows (n <= L) into lanes; lanes n..L-1 are zeros.
- * past [context][C][L], future [horizon][nfuture][L], statics [nstatic][L],
- * target [horizon][ntargets][L] (NaN: unknown; NaN in padding).  Any may be NULL.
+ * past [context][S][C][L], future [horizon][S][nfuture][L], statics [S][nstatic][L],
+ * target [S][horizon][ntargets][L] (NaN: unknown; NaN in padding), S = spec->nsites.
+ * Any may be NULL.
  * Rows of past before the own rows of a window are padding, see above.
  * Future covariates that are unknown at a needed row are the caller's to reject
  * before (nn_future_missing); beyond the series' end they are zeros, targets NaN.
@@ -188,6 +219,14 @@ extern uint32_t nn_windows_list(const NnEnv *env, const NnData *data,
 extern void nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n,
 							 uint32_t L, nn_real *past, nn_real *future, nn_real *statics,
 							 nn_real *target);
+
+/* Series at a site, UINT32_MAX: none; site of a series; row of the window within its series. */
+extern uint32_t nn_series_at(const NnData *data, uint32_t site);
+extern uint32_t nn_series_site(const NnData *data, uint32_t s);
+extern uint32_t nn_window_row(const NnData *data, const NnWindow *window);
+
+/* Known targets of a window, of all sites where there are several: what its loss is averaged over. */
+extern uint64_t nn_window_known(const NnData *data, const NnWindow *window);
 
 /* Which of the trained series each lane shows, as NnState.identity [L] wants it. */
 extern void nn_window_identity(const NnData *data, const NnWindow *windows, uint32_t n,

@@ -108,7 +108,7 @@ nn_decoder_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 		nn_fail(planner->env, NN_TOO_LARGE,
 				nn_format(planner->env, "layer \"%s\" gets %u channels, more than %d", layer->name, H,
 						  NN_MAX_UNITS), NULL);
-	layer->out = (NnShape) {m, S, H};
+	layer->out = (NnShape) {m, S, H, 0};
 	tensor = nn_planner_tensor(planner, layer, "weight_ih", NN_INIT_GLOROT, 3, 3 * H, H);
 	nn_planner_pack_columns(planner, layer, tensor, 0, d1);
 	nn_planner_pack(planner, layer, nn_planner_tensor(planner, layer, "weight_hh",

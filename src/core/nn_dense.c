@@ -13,7 +13,7 @@ nn_dense_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 {
 	uint32_t	tensor;
 
-	layer->out = (NnShape) {layer->in.T, layer->in.S, spec->units};
+	layer->out = (NnShape) {layer->in.T, layer->in.S, spec->units, 0};
 	tensor = nn_planner_tensor(planner, layer, "weight",
 							   spec->initializer == NN_INITIALIZER_ZEROS ? NN_INIT_ZEROS :
 							   NN_INIT_GLOROT, 1, spec->units, layer->in.C);

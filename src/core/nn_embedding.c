@@ -29,7 +29,9 @@ nn_embedding_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				nn_format(planner->env, "layer \"%s\" of type \"embedding\" has no series to learn",
 						  layer->name),
 				"It belongs to models of several series.");
-	layer->out = (NnShape) {1, 1, spec->units};
+	if (planner->spec->nsites > 1)
+		nseries = planner->spec->nsites;	/* cells without a series, too */
+	layer->out = (NnShape) {1, planner->spec->nsites, spec->units, planner->spec->grid_rows};
 	nn_planner_tensor(planner, layer, "weight", NN_INIT_UNIFORM, 1, nseries, spec->units);
 }
 
@@ -53,6 +55,27 @@ mean_fill(const NnState *state, const NnLayer *layer, const nn_real *weight, nn_
 	}
 }
 
+/* Every lane shows all sites: y [S][units][L] is weight [S][units]. */
+static void
+sites_forward(const NnState *state, const NnLayer *layer)
+{
+	const nn_real *weight = nn_op_param(state, layer, 0);
+	nn_real    *y = state->activations + layer->output.offset;
+
+	for (size_t i = 0; i < (size_t) layer->out.S * layer->out.C; i++)
+		for (uint32_t l = 0; l < state->L; l++)
+			*y++ = weight[i];
+}
+
+/* dweight [S][units] += sum_l dy [S][units][L] */
+static void
+sites_backward(const NnState *state, const NnLayer *layer)
+{
+	state->kernels->lane_sum(nn_op_dparam(state, layer, 0),
+							 state->gradients + layer->output.offset, 0, 1,
+							 layer->out.S * layer->out.C, state->L);
+}
+
 void
 nn_embedding_forward(NnState *state, const NnLayer *layer)
 {
@@ -63,6 +86,11 @@ nn_embedding_forward(NnState *state, const NnLayer *layer)
 				L = state->L,
 				mean = L;		/* the lane that holds it already */
 
+	if (layer->out.S > 1)
+	{
+		sites_forward(state, layer);
+		return;
+	}
 	for (uint32_t l = 0; l < L; l++)
 	{
 		uint32_t	i = state->identity[l];
@@ -87,6 +115,11 @@ nn_embedding_backward(NnState *state, const NnLayer *layer)
 				units = layer->out.C,
 				L = state->L;
 
+	if (layer->out.S > 1)
+	{
+		sites_backward(state, layer);
+		return;
+	}
 	for (uint32_t l = 0; l < L; l++)
 	{
 		uint32_t	i = state->identity[l];

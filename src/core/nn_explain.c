@@ -8,27 +8,41 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/nn_array.h"
 #include "core/nn_explain.h"
+#include "core/nn_forecast.h"
+#include "core/nn_graph.h"
 #include "core/nn_loss.h"
 #include "core/nn_op.h"
 #include "core/nn_tile.h"
 
-/* A tile at work. */
+/* Numbers of each lane that are looked at between two polls. */
+#define POLL_NUMBERS 4096
+
+/* A tile at work.  A lane shows what is forecast together: one window, or all sites of a time. */
 typedef struct Tile
 {
 	NnExplainer *explainer;
 	const NnData *data;
-	const NnWindow *windows;	/* [count] */
-	uint32_t	count, L;
+	const NnWindow *windows;	/* [count][per] */
+	uint32_t	count, per, L;
 } Tile;
 
+/* Numbers of an attribution. */
 static size_t
 inputs_count(const NnEnv *env, const NnSpec *spec)
 {
-	size_t		n = nn_size_mul(env, spec->context, nn_spec_channels(spec));
+	size_t		n = nn_size_mul(env, spec->context,
+								(size_t) nn_spec_channels(spec) + spec->narrays);
 
 	n = nn_size_add(env, n, nn_size_mul(env, spec->horizon, spec->nfuture));
-	return nn_size_add(env, n, spec->nstatic);
+	return nn_size_mul(env, nn_size_add(env, n, spec->nstatic), spec->nsites);
+}
+
+static uint32_t
+lanes_wanted(const NnSpec *spec, uint32_t windows)
+{
+	return spec->nsites > 1 ? NN_SITE_LANES : nn_tile_lanes(windows);
 }
 
 NnExplainer *
@@ -37,7 +51,7 @@ nn_explainer_create(const NnEnv *env, const NnModel *model, const NnKernels *ker
 {
 	NnExplainer *e = NN_NEW(env, NnExplainer);
 	const NnSpec *spec = &model->spec;
-	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows));
+	NnPlan	   *plan = nn_plan_build(env, spec, kernels, lanes_wanted(spec, windows));
 	size_t		values = nn_size_mul(env, spec->horizon, spec->ntargets),
 				inputs = inputs_count(env, spec),
 				doubles = nn_size_add(env, inputs, nn_size_mul(env, values, 3)),
@@ -63,6 +77,14 @@ nn_explainer_create(const NnEnv *env, const NnModel *model, const NnKernels *ker
 	return e;
 }
 
+static void
+tile_poll(const Tile *tile)
+{
+	const NnEnv *env = tile->explainer->env;
+
+	env->poll(env->host);
+}
+
 /* From now on the state is that of network i. */
 static void
 network_load(NnExplainer *e, uint32_t i)
@@ -75,28 +97,49 @@ static void
 tile_gather(const Tile *tile)
 {
 	NnState    *state = tile->explainer->state;
+	NnWindow	lane[NN_MAX_LANES];
 
+	for (uint32_t l = 0; l < tile->count; l++)
+		lane[l] = tile->windows[(size_t) l * tile->per];
 	state->L = tile->L;
-	nn_window_gather(tile->data, tile->windows, tile->count, tile->L,
-					 nn_state_output(state, NN_LAYER_PAST),
+	nn_window_gather(tile->data, lane, tile->count, tile->L, nn_state_output(state, NN_LAYER_PAST),
 					 nn_state_output(state, NN_LAYER_FUTURE),
 					 nn_state_output(state, NN_LAYER_STATIC), NULL);
-	nn_window_identity(tile->data, tile->windows, tile->count, tile->L, state->identity);
+	nn_window_identity(tile->data, lane, tile->count, tile->L, state->identity);
+	nn_window_arrays(state, tile->data, lane, tile->count);
 }
 
 /* ------------------------------------------------------------------------
  * Forecasts and their gradients
  */
 
-/* Raw outputs [outputs] of value v of a lane. */
+/* The site that a window's series is at. */
+static uint32_t
+window_site(const NnData *data, const NnWindow *window)
+{
+	return data->spec->nsites > 1 ? nn_series_site(data, window->series) : 0;
+}
+
+/* Place of the first raw output of value v of a window in lane l. */
+static size_t
+raw_place(const Tile *tile, uint32_t l, const NnWindow *window, uint32_t v)
+{
+	const NnSpec *spec = tile->explainer->spec;
+	size_t		values = (size_t) spec->horizon * spec->ntargets;
+
+	return (window_site(tile->data, window) * values + v) * tile->explainer->plan->outputs * tile->L + l;
+}
+
+/* Raw outputs [outputs] of value v of a window in lane l. */
 static void
-raw_read(const Tile *tile, uint32_t l, uint32_t v, double *raw)
+raw_read(const Tile *tile, uint32_t l, const NnWindow *window, uint32_t v, double *raw)
 {
 	const NnPlan *plan = tile->explainer->plan;
-	const nn_real *out = nn_state_output(tile->explainer->state, plan->output_layer);
+	const nn_real *out = nn_state_output(tile->explainer->state, plan->output_layer) +
+		raw_place(tile, l, window, v);
 
 	for (uint32_t p = 0; p < plan->outputs; p++)
-		raw[p] = (double) out[((size_t) v * plan->outputs + p) * tile->L + l];
+		raw[p] = (double) out[(size_t) p * tile->L];
 }
 
 /* Which of a value's raw outputs is its point forecast. */
@@ -113,9 +156,9 @@ point_output(const NnSpec *spec, uint32_t outputs, const double *raw)
 	return nearest;
 }
 
-/* explainer->raw and ->value of a lane. */
+/* explainer->raw and ->value of a window in lane l. */
 static void
-lane_read(const Tile *tile, uint32_t l)
+lane_read(const Tile *tile, uint32_t l, const NnWindow *window)
 {
 	NnExplainer *e = tile->explainer;
 	uint32_t	values = e->spec->horizon * e->spec->ntargets;
@@ -124,20 +167,20 @@ lane_read(const Tile *tile, uint32_t l)
 	{
 		double		raw[NN_MAX_QUANTILES];
 
-		raw_read(tile, l, v, raw);
+		raw_read(tile, l, window, v, raw);
 		e->raw[v] = nn_loss_point(e->spec, raw);
 	}
-	nn_unscale(tile->data, &tile->windows[l], e->spec->horizon, e->raw, e->value);
+	nn_unscale(tile->data, window, e->spec->horizon, e->raw, e->value);
 }
 
 /* d value / d raw of the same value, before differences add up. */
 static double
-value_slope(const Tile *tile, uint32_t l, uint32_t v)
+value_slope(const Tile *tile, const NnWindow *window, uint32_t v)
 {
 	const NnExplainer *e = tile->explainer;
 	const NnData *data = tile->data;
 	double		value = e->value[v],
-				scale = data->prep->scale[(size_t) data->group[tile->windows[l].series] *
+				scale = data->prep->scale[(size_t) data->group[window->series] *
 										  data->prep->C + v % e->spec->ntargets];
 
 	if (value <= e->spec->lower_bound || value >= e->spec->upper_bound)
@@ -147,12 +190,12 @@ value_slope(const Tile *tile, uint32_t l, uint32_t v)
 }
 
 /*
- * Gradient of the raw outputs of a lane for the sum of weight [horizon][ntargets] times
- * value.  Under differencing a step's value contains the raw outputs of all steps of
- * its chain.
+ * Gradient of the raw outputs of a window in lane l for the sum of weight
+ * [horizon][ntargets] times value.  Under differencing a step's value contains the raw
+ * outputs of all steps of its chain.
  */
 static void
-lane_seed(const Tile *tile, uint32_t l, const double *weight)
+lane_seed(const Tile *tile, uint32_t l, const NnWindow *window, const double *weight)
 {
 	NnExplainer *e = tile->explainer;
 	const NnPlan *plan = e->plan;
@@ -163,7 +206,7 @@ lane_seed(const Tile *tile, uint32_t l, const double *weight)
 
 	for (uint32_t v = values; v-- > 0;)
 	{
-		e->seed[v] = weight[v] == 0 ? 0 : weight[v] * value_slope(tile, l, v);
+		e->seed[v] = weight[v] == 0 ? 0 : weight[v] * value_slope(tile, window, v);
 		if (back > 0 && v + back < values)
 			e->seed[v] += e->seed[v + back];
 	}
@@ -174,14 +217,14 @@ lane_seed(const Tile *tile, uint32_t l, const double *weight)
 
 		if (e->seed[v] == 0)
 			continue;
-		raw_read(tile, l, v, raw);
+		raw_read(tile, l, window, v, raw);
 		p = point_output(e->spec, plan->outputs, raw);
-		draw[((size_t) v * plan->outputs + p) * tile->L + l] = (nn_real) e->seed[v];
+		draw[raw_place(tile, l, window, v) + (size_t) p * tile->L] = (nn_real) e->seed[v];
 	}
 }
 
 /*
- * Backward for weight [count][horizon][ntargets], or one for all lanes (stride 0); the
+ * Backward for weight [count][per][horizon][ntargets], or one for all lanes (stride 0); the
  * gradients of the inputs are in the state then.
  */
 static void
@@ -191,12 +234,12 @@ tile_backward(const Tile *tile, const double *weight, size_t stride)
 	const NnPlan *plan = e->plan;
 
 	memset(nn_state_gradient(e->state, plan->output_layer), 0,
-		   (size_t) e->spec->horizon * e->spec->ntargets * plan->outputs * tile->L *
-		   sizeof(nn_real));
-	for (uint32_t l = 0; l < tile->count; l++)
+		   (size_t) e->spec->horizon * e->spec->ntargets * plan->outputs * e->spec->nsites *
+		   tile->L * sizeof(nn_real));
+	for (uint32_t i = 0; i < tile->count * tile->per; i++)
 	{
-		lane_read(tile, l);
-		lane_seed(tile, l, weight + l * stride);
+		lane_read(tile, i / tile->per, &tile->windows[i]);
+		lane_seed(tile, i / tile->per, &tile->windows[i], weight + i * stride);
 	}
 	memset(e->state->dparams, 0, plan->nparams * sizeof(nn_real));
 	nn_state_backward(e->state);
@@ -221,32 +264,51 @@ padding_fold(const NnData *data, const NnWindow *window, double *past)
 	}
 }
 
+/* gradient [count][per][context][C] += share times that of the tile's windows. */
+static void
+tile_past_add(const Tile *tile, double share, double *gradient)
+{
+	const NnSpec *spec = tile->explainer->spec;
+	const nn_real *past = nn_state_gradient(tile->explainer->state, NN_LAYER_PAST);
+	uint32_t	C = tile->data->C;
+
+	for (uint32_t i = 0; i < tile->count * tile->per; i++)
+	{
+		uint32_t	site = window_site(tile->data, &tile->windows[i]);
+
+		tile_poll(tile);
+		for (uint32_t t = 0; t < spec->context; t++)
+			for (uint32_t c = 0; c < C; c++)
+				gradient[((size_t) i * spec->context + t) * C + c] += share *
+					(double) past[(((size_t) t * spec->nsites + site) * C + c) * tile->L + i / tile->per];
+	}
+}
+
 void
 nn_explain_past(NnExplainer *e, const NnData *data, const NnWindow *windows, uint32_t n,
 				const double *weight, double *gradient)
 {
 	size_t		values = (size_t) e->spec->horizon * e->spec->ntargets,
 				inputs = (size_t) e->spec->context * data->C;
+	uint32_t	per = e->spec->nsites > 1 ? data->series->nseries : 1;
 	double		share = 1.0 / e->spec->ensemble_size;
 
 	memset(gradient, 0, n * inputs * sizeof(double));
 	for (uint32_t i = 0; i < e->spec->ensemble_size; i++)
 	{
 		network_load(e, i);
-		for (uint32_t first = 0; first < n; first += e->plan->lanes)
+		for (uint32_t first = 0; first < n / per; first += e->plan->lanes)
 		{
-			uint32_t	count = n - first < e->plan->lanes ? n - first : e->plan->lanes;
-			Tile		tile = {e, data, windows + first, count,
+			uint32_t	left = n / per - first,
+						count = left < e->plan->lanes ? left : e->plan->lanes;
+			size_t		at = (size_t) first * per;
+			Tile		tile = {e, data, windows + at, count, per,
 				(count + NN_LANES - 1) / NN_LANES * NN_LANES};
-			const nn_real *past;
 
 			tile_gather(&tile);
 			nn_state_forward(e->state);
-			tile_backward(&tile, weight + first * values, values);
-			past = nn_state_gradient(e->state, NN_LAYER_PAST);
-			for (size_t x = 0; x < inputs; x++)
-				for (uint32_t l = 0; l < count; l++)
-					gradient[(first + l) * inputs + x] += share * (double) past[x * tile.L + l];
+			tile_backward(&tile, weight + at * values, values);
+			tile_past_add(&tile, share, gradient + at * inputs);
 		}
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -257,7 +319,7 @@ nn_explain_past(NnExplainer *e, const NnData *data, const NnWindow *windows, uin
  * Integrated gradients
  */
 
-/* The inputs of a layer shrink to alpha [count] of themselves; rows [n][C][L], first C of them. */
+/* The first C channels of an input layer shrink to alpha [count] of themselves. */
 static void
 lanes_shrink(const Tile *tile, uint32_t layer, uint32_t C, const double *alpha)
 {
@@ -265,10 +327,14 @@ lanes_shrink(const Tile *tile, uint32_t layer, uint32_t C, const double *alpha)
 	const NnShape *shape = &tile->explainer->plan->layer[layer].out;
 	nn_real    *x = nn_state_output(state, layer);
 
-	for (uint32_t t = 0; t < shape->T; t++, x += (size_t) shape->C * tile->L)
+	for (size_t row = 0; row < (size_t) shape->T * shape->S; row++, x += (size_t) shape->C * tile->L)
+	{
+		if (row % POLL_NUMBERS == 0)
+			tile_poll(tile);
 		for (uint32_t c = 0; c < C; c++)
 			for (uint32_t l = 0; l < tile->count; l++)
 				x[(size_t) c * tile->L + l] *= (nn_real) alpha[l];
+	}
 }
 
 /* The path's points alpha [count] of the window into the lanes, forward. */
@@ -281,6 +347,8 @@ path_forward(const Tile *tile, const double *alpha)
 	lanes_shrink(tile, NN_LAYER_PAST, tile->data->series->C, alpha);
 	lanes_shrink(tile, NN_LAYER_FUTURE, spec->nfuture, alpha);
 	lanes_shrink(tile, NN_LAYER_STATIC, spec->nstatic, alpha);
+	for (uint32_t i = 0; i < spec->narrays; i++)
+		lanes_shrink(tile, NN_LAYER_ARRAY + i, spec->array[i].C, alpha);
 	nn_state_forward(tile->explainer->state);
 }
 
@@ -291,8 +359,35 @@ gradients_sum(const Tile *tile, uint32_t layer, size_t n, double *sum)
 	const nn_real *g = nn_state_gradient(tile->explainer->state, layer);
 
 	for (size_t x = 0; x < n; x++)
+	{
+		if (x % POLL_NUMBERS == 0)
+			tile_poll(tile);
 		for (uint32_t l = 0; l < tile->count; l++)
 			sum[x] += (double) g[x * tile->L + l];
+	}
+}
+
+/*
+ * sum [context][S] += the lanes' gradients of an array's numbers times what they are at the
+ * end of the path: what they are in the lane, divided by how far it is.
+ */
+static void
+array_sum(const Tile *tile, uint32_t layer, const double *alpha, double *sum)
+{
+	const NnExplainer *e = tile->explainer;
+	const NnShape *shape = &e->plan->layer[layer].out;
+	const nn_real *g = nn_state_gradient(e->state, layer),
+			   *x = nn_state_output(e->state, layer);
+	uint32_t	S = e->spec->nsites;
+	size_t		numbers = (size_t) shape->S * shape->C / S;
+
+	for (size_t row = 0; row < (size_t) shape->T * S; row++)
+	{
+		tile_poll(tile);
+		for (size_t i = 0; i < numbers; i++, g += tile->L, x += tile->L)
+			for (uint32_t l = 0; l < tile->count; l++)
+				sum[row] += (double) g[l] * (double) x[l] / alpha[l];
+	}
 }
 
 /* What one attribution works on. */
@@ -303,22 +398,22 @@ typedef struct Path
 	const NnWindow *window;
 	uint32_t	value;			/* h * ntargets + k */
 	NnWindow	lane[NN_TILE_LANES];	/* the window in every lane */
-	size_t		npast, nfuture, nstatic;
+	size_t		npast, nfuture, nstatic, narrays;	/* numbers of each kind of input */
 } Path;
 
-/* Adds share times the mean gradient over the path of the loaded network, times its input. */
+/* explainer->sum: gradients over the points of the path, in the order of Path's counts. */
 static void
-path_integrate(const Path *path, const double *weight, uint32_t points, double share,
-			   NnAttribution *out)
+path_sum(const Path *path, const double *weight, uint32_t points)
 {
 	NnExplainer *e = path->explainer;
-	uint32_t	lanes = e->plan->lanes,
-				masks = path->data->series->C;
-	size_t		n = path->npast + path->nfuture + path->nstatic;
-	Tile		tile = {e, path->data, path->lane, 1, NN_LANES};
-	const nn_real *x;
+	const NnSpec *spec = e->spec;
+	uint32_t	lanes = e->plan->lanes;
+	double	   *future = e->sum + path->npast,
+			   *statics = future + path->nfuture,
+			   *arrays = statics + path->nstatic;
+	Tile		tile = {e, path->data, path->lane, 1, 1, NN_LANES};
 
-	memset(e->sum, 0, n * sizeof(double));
+	memset(e->sum, 0, (path->npast + path->nfuture + path->nstatic + path->narrays) * sizeof(double));
 	for (uint32_t first = 0; first < points; first += lanes)
 	{
 		double		alpha[NN_TILE_LANES];
@@ -330,25 +425,49 @@ path_integrate(const Path *path, const double *weight, uint32_t points, double s
 		path_forward(&tile, alpha);
 		tile_backward(&tile, weight, 0);
 		gradients_sum(&tile, NN_LAYER_PAST, path->npast, e->sum);
-		gradients_sum(&tile, NN_LAYER_FUTURE, path->nfuture, e->sum + path->npast);
-		gradients_sum(&tile, NN_LAYER_STATIC, path->nstatic,
-					  e->sum + path->npast + path->nfuture);
+		gradients_sum(&tile, NN_LAYER_FUTURE, path->nfuture, future);
+		gradients_sum(&tile, NN_LAYER_STATIC, path->nstatic, statics);
+		for (uint32_t i = 0; i < spec->narrays; i++)
+			array_sum(&tile, NN_LAYER_ARRAY + i, alpha,
+					  arrays + (size_t) i * spec->context * spec->nsites);
 	}
-	tile.count = 1;
-	tile.L = NN_LANES;
-	tile_gather(&tile);
+}
+
+/* out [n] += share * sum [n] * the first lane of a layer's outputs. */
+static void
+inputs_add(const NnExplainer *e, uint32_t layer, size_t n, double share, const double *sum,
+		   double *out)
+{
+	const nn_real *x = nn_state_output(e->state, layer);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] += share * sum[i] * (double) x[i * NN_LANES];
+}
+
+/* Adds share times the mean gradient over the path of the loaded network, times its input. */
+static void
+path_integrate(const Path *path, const double *weight, uint32_t points, double share,
+			   NnAttribution *out)
+{
+	NnExplainer *e = path->explainer;
+	uint32_t	C = path->data->C;
+	const double *sum = e->sum;
+	Tile		tile = {e, path->data, path->lane, 1, 1, NN_LANES};
+
+	path_sum(path, weight, points);
 	share /= points;
-	x = nn_state_output(e->state, NN_LAYER_PAST);
 	for (size_t i = 0; i < path->npast; i++)
-		if (i % path->data->C < masks)
-			out->past[i] += share * e->sum[i] * (double) x[i * NN_LANES];
-	x = nn_state_output(e->state, NN_LAYER_FUTURE);
-	for (size_t i = 0; i < path->nfuture; i++)
-		out->future[i] += share * e->sum[path->npast + i] * (double) x[i * NN_LANES];
-	x = nn_state_output(e->state, NN_LAYER_STATIC);
-	for (size_t i = 0; i < path->nstatic; i++)
-		out->statics[i] += share * e->sum[path->npast + path->nfuture + i] *
-			(double) x[i * NN_LANES];
+		if (i % C >= path->data->series->C)
+			e->sum[i] = 0;		/* a mask */
+	tile_gather(&tile);
+	inputs_add(e, NN_LAYER_PAST, path->npast, share, sum, out->past);
+	sum += path->npast;
+	inputs_add(e, NN_LAYER_FUTURE, path->nfuture, share, sum, out->future);
+	sum += path->nfuture;
+	inputs_add(e, NN_LAYER_STATIC, path->nstatic, share, sum, out->statics);
+	sum += path->nstatic;
+	for (size_t i = 0; i < path->narrays; i++)
+		out->arrays[i] += share * sum[i];
 }
 
 /* The forecasts at both ends of the path of the loaded network. */
@@ -356,12 +475,12 @@ static void
 path_ends(const Path *path, double share, NnAttribution *out)
 {
 	static const double alpha[2] = {1, 0};
-	Tile		tile = {path->explainer, path->data, path->lane, 2, NN_LANES};
+	Tile		tile = {path->explainer, path->data, path->lane, 2, 1, NN_LANES};
 
 	path_forward(&tile, alpha);
-	lane_read(&tile, 0);
+	lane_read(&tile, 0, path->window);
 	out->forecast += share * path->explainer->value[path->value];
-	lane_read(&tile, 1);
+	lane_read(&tile, 1, path->window);
 	out->baseline += share * path->explainer->value[path->value];
 }
 
@@ -376,6 +495,8 @@ attribution_sum(const Path *path, const NnAttribution *out)
 		sum += out->future[i];
 	for (size_t i = 0; i < path->nstatic; i++)
 		sum += out->statics[i];
+	for (size_t i = 0; i < path->narrays; i++)
+		sum += out->arrays[i];
 	return sum;
 }
 
@@ -389,6 +510,7 @@ attribution_run(const Path *path, const double *weight, uint32_t points, NnAttri
 	memset(out->past, 0, path->npast * sizeof(double));
 	memset(out->future, 0, path->nfuture * sizeof(double));
 	memset(out->statics, 0, path->nstatic * sizeof(double));
+	memset(out->arrays, 0, path->narrays * sizeof(double));
 	out->forecast = out->baseline = 0;
 	out->points = points;
 	for (uint32_t i = 0; i < e->spec->ensemble_size; i++)
@@ -409,9 +531,10 @@ nn_explain_forecast(NnExplainer *e, const NnData *data, const NnWindow *window, 
 				scale = data->prep->scale[(size_t) data->group[window->series] * data->prep->C + k];
 
 	path.value = h * spec->ntargets + k;
-	path.npast = (size_t) spec->context * data->C;
-	path.nfuture = (size_t) spec->horizon * spec->nfuture;
-	path.nstatic = spec->nstatic;
+	path.npast = (size_t) spec->context * spec->nsites * data->C;
+	path.nfuture = (size_t) spec->horizon * spec->nsites * spec->nfuture;
+	path.nstatic = (size_t) spec->nsites * spec->nstatic;
+	path.narrays = (size_t) spec->narrays * spec->context * spec->nsites;
 	for (uint32_t l = 0; l < NN_TILE_LANES; l++)
 		path.lane[l] = *window;
 	weight[path.value] = 1;
@@ -431,43 +554,139 @@ nn_explain_forecast(NnExplainer *e, const NnData *data, const NnWindow *window, 
 }
 
 /* ------------------------------------------------------------------------
- * Attention
+ * What a network shows of itself
  */
 
-bool
-nn_explain_attends(const NnExplainer *e, uint32_t i, uint32_t *queries, uint32_t *states)
+/* Edges into a site: their number, the first of them into *first. */
+static uint32_t
+edges_into(const NnExplainer *e, uint32_t site, uint32_t *first)
 {
-	const NnLayer *layer = &e->plan->layer[i];
+	const nn_real *target = nn_graph_target(e->plan, e->model->params);
+	uint32_t	begin = 0,
+				end;
 
-	if (i < NN_LAYER_FIRST || nn_attention_weights(e->state, layer) == NULL)
-		return false;
-	*queries = layer->in.T;
-	*states = e->plan->layer[layer->input[layer->ninputs - 1]].out.T;
-	return true;
+	while (begin < e->plan->nedges && (uint32_t) target[begin] < site)
+		begin++;
+	for (end = begin; end < e->plan->nedges && (uint32_t) target[end] == site;)
+		end++;
+	*first = begin;
+	return end - begin;
 }
 
-/* Adds share times the first lane's weights of a layer to weight [queries][states]. */
-static void
-weights_add(const NnExplainer *e, uint32_t i, double share, double *weight)
+bool
+nn_explain_look(const NnExplainer *e, uint32_t i, uint32_t site, NnLook *look)
 {
 	const NnLayer *layer = &e->plan->layer[i];
-	const nn_real *w = nn_attention_weights(e->state, layer);
-	uint32_t	queries,
-				states,
-				each = layer->in.S * layer->heads;
 
-	nn_explain_attends(e, i, &queries, &states);
-	for (uint32_t q = 0; q < queries; q++, weight += states)
-		for (uint32_t m = 0; m < each; m++, w += (size_t) states * NN_LANES)
-			for (uint32_t k = 0; k < states; k++)
-				weight[k] += share / each * (double) w[(size_t) k * NN_LANES];
+	*look = (NnLook) {.layer = i,.rows = 1};
+	if (i < e->plan->first_layer)
+		return false;
+	if (nn_attention_weights(e->state, layer) != NULL)
+	{
+		look->kind = NN_LOOK_STEPS;
+		look->rows = layer->in.T;
+		look->columns = e->plan->layer[layer->input[layer->ninputs - 1]].out.T;
+	}
+	else if (nn_graph_attention_weights(e->state, layer) != NULL)
+	{
+		look->kind = NN_LOOK_SITES;
+		look->columns = 1 + edges_into(e, site, &look->first);
+	}
+	else if (nn_fuse_shares(e->state, layer) != NULL ||
+			 nn_fuse_weights(e->plan, layer, e->model->params, 0, NULL))
+	{
+		look->kind = NN_LOOK_BRANCHES;
+		look->columns = layer->ninputs;
+	}
+	return look->columns > 0;
+}
+
+uint32_t
+nn_explain_source(const NnExplainer *e, const NnLook *look, uint32_t site, uint32_t i)
+{
+	if (i == 0)
+		return site;
+	return (uint32_t) nn_graph_source(e->plan, e->model->params)[look->first + i - 1];
+}
+
+/* Sites begin to *end - 1 of a layer of S that say something of the model's site. */
+static uint32_t
+sites_of(const NnExplainer *e, uint32_t S, uint32_t site, uint32_t *end)
+{
+	bool		own = e->spec->nsites > 1 && S == e->spec->nsites;
+
+	*end = own ? site + 1 : S;
+	return own ? site : 0;
+}
+
+/* Adds share times the first lane's weights of an attention to weight [rows][columns]. */
+static void
+steps_add(const NnExplainer *e, const NnLook *look, uint32_t site, double share, double *weight)
+{
+	const NnLayer *layer = &e->plan->layer[look->layer];
+	const nn_real *w = nn_attention_weights(e->state, layer);
+	uint32_t	S = layer->in.S,
+				end,
+				begin = sites_of(e, S, site, &end),
+				n = (end - begin) * layer->heads;
+
+	for (uint32_t q = 0; q < look->rows; q++)
+		for (uint32_t i = 0; i < n; i++)
+			for (uint32_t k = 0; k < look->columns; k++)
+			{
+				size_t		row = ((size_t) q * S + begin) * layer->heads + i;
+
+				weight[(size_t) q * look->columns + k] += share / n *
+					(double) w[(row * look->columns + k) * NN_LANES];
+			}
+}
+
+/* The same of a graph_attention: weight [columns]. */
+static void
+neighbours_add(const NnExplainer *e, const NnLook *look, uint32_t site, double share,
+			   double *weight)
+{
+	const NnLayer *layer = &e->plan->layer[look->layer];
+	const nn_real *w = nn_graph_attention_weights(e->state, layer);
+	uint32_t	n = layer->out.T * layer->heads;
+	size_t		all = (size_t) e->plan->nedges + e->plan->nsites;
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < look->columns; k++)
+			weight[k] += share / n * (double) w[(i * all + look->first + site + k) * NN_LANES];
+}
+
+/* The same of a fusion, params being those of the network. */
+static void
+branches_add(const NnExplainer *e, const NnLook *look, uint32_t site, double share,
+			 double *weight)
+{
+	const NnLayer *layer = &e->plan->layer[look->layer];
+	const nn_real *w = nn_fuse_shares(e->state, layer);
+	uint32_t	S = layer->out.S,
+				T = layer->out.T,
+				k = layer->ninputs,
+				end,
+				begin = sites_of(e, S, site, &end);
+	double		learned[NN_MAX_INPUTS];
+
+	if (nn_fuse_weights(e->plan, layer, e->state->params, e->state->missing[0], learned))
+		for (uint32_t i = 0; i < k; i++)
+			weight[i] += share * learned[i];
+	for (uint32_t t = 0; t < T && w != NULL; t++)
+		for (uint32_t s = begin; s < end; s++)
+			for (uint32_t i = 0; i < k; i++)
+				weight[i] += share / ((double) T * (end - begin)) *
+					(double) w[(((size_t) t * S + s) * k + i) * NN_LANES];
 }
 
 void
-nn_explain_attention(NnExplainer *e, const NnData *data, const NnWindow *window,
-					 const uint32_t *layers, uint32_t nlayers, double *weight)
+nn_explain_looks(NnExplainer *e, const NnData *data, const NnWindow *window, const NnLook *look,
+				 uint32_t n, double *weight)
 {
-	Tile		tile = {e, data, window, 1, NN_LANES};
+	Tile		tile = {e, data, window, 1, 1, NN_LANES};
+	uint32_t	site = window_site(data, window);
+	double		share = 1.0 / e->spec->ensemble_size;
 
 	for (uint32_t i = 0; i < e->spec->ensemble_size; i++)
 	{
@@ -476,14 +695,21 @@ nn_explain_attention(NnExplainer *e, const NnData *data, const NnWindow *window,
 		network_load(e, i);
 		tile_gather(&tile);
 		nn_state_forward(e->state);
-		for (uint32_t n = 0; n < nlayers; n++)
+		for (uint32_t j = 0; j < n; j++)
 		{
-			uint32_t	queries,
-						states;
-
-			nn_explain_attends(e, layers[n], &queries, &states);
-			weights_add(e, layers[n], 1.0 / e->spec->ensemble_size, at);
-			at += (size_t) queries * states;
+			switch (look[j].kind)
+			{
+				case NN_LOOK_STEPS:
+					steps_add(e, &look[j], site, share, at);
+					break;
+				case NN_LOOK_SITES:
+					neighbours_add(e, &look[j], site, share, at);
+					break;
+				case NN_LOOK_BRANCHES:
+					branches_add(e, &look[j], site, share, at);
+					break;
+			}
+			at += (size_t) look[j].rows * look[j].columns;
 		}
 	}
 }

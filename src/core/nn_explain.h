@@ -28,20 +28,22 @@ typedef struct NnExplainer
 	const NnSpec *spec;
 	const NnPlan *plan;
 	NnState    *state;			/* of the networks, one after the other */
-	double	   *raw, *value, *seed; /* [horizon][ntargets] of one lane */
+	double	   *raw, *value, *seed; /* [horizon][ntargets] of one lane and site */
 	double	   *sum;			/* [inputs] of a network, see NnAttribution */
 } NnExplainer;
 
 /*
- * Shares of one forecast in its inputs, in the target's units.  They add up to forecast
+ * Shares of one forecast in its inputs, those of all sites (S = spec->nsites), in the
+ * target's units.  They add up to forecast
  * minus baseline, up to NN_EXPLAIN_TOLERANCE where exact says so.
  */
 typedef struct NnAttribution
 {
-	double	   *past;			/* [context][C], C as of NnData; masks have none; that of rows which
-								 * padding fills is with the rows that they repeat */
-	double	   *future;			/* [horizon][nfuture] */
-	double	   *statics;		/* [nstatic] */
+	double	   *past;			/* [context][S][C], C as of NnData; masks have none; that of rows
+								 * which padding fills is with the rows that they repeat */
+	double	   *future;			/* [horizon][S][nfuture] */
+	double	   *statics;		/* [S][nstatic] */
+	double	   *arrays;			/* [narrays][context][S], over all numbers of a row's array */
 	double		forecast;
 	double		baseline;		/* forecast from inputs that are all 0 on the scaled axis */
 	uint32_t	points;			/* of the path */
@@ -65,22 +67,44 @@ extern void nn_explain_forecast(NnExplainer *explainer, const NnData *data,
 
 /*
  * Gradient [n][context][C] of each window's sum of weight [n][horizon][ntargets] times
- * forecast with respect to its past on the scaled axis.
+ * forecast with respect to its past on the scaled axis.  With several sites the windows
+ * are all series of a time, in their order, then those of the next; the sum is then that
+ * of all windows of the time.
  */
 extern void nn_explain_past(NnExplainer *explainer, const NnData *data,
 							const NnWindow *windows, uint32_t n, const double *weight,
 							double *gradient);
 
-/* Steps of the query and of the states of layer i; false where it is no attention. */
-extern bool nn_explain_attends(const NnExplainer *explainer, uint32_t i, uint32_t *queries,
-							   uint32_t *states);
+/* ------------------------------------------------------------------------
+ * What a network shows of itself
+ */
+typedef enum NnLookKind
+{
+	NN_LOOK_STEPS,				/* attention: a share for each state, of each query */
+	NN_LOOK_SITES,				/* graph_attention: of the site itself, then of its sources */
+	NN_LOOK_BRANCHES			/* fuse: of each input */
+} NnLookKind;
+
+typedef struct NnLook
+{
+	NnLookKind	kind;
+	uint32_t	layer;
+	uint32_t	rows, columns;	/* queries and states; else 1 row */
+	uint32_t	first;			/* sites: edge that the second column stands for */
+} NnLook;
+
+/* What layer i has to show of a site (0 where there is one); false: nothing. */
+extern bool nn_explain_look(const NnExplainer *explainer, uint32_t i, uint32_t site, NnLook *look);
+
+/* Site that column i of a look at sites stands for. */
+extern uint32_t nn_explain_source(const NnExplainer *explainer, const NnLook *look, uint32_t site,
+								  uint32_t i);
 
 /*
- * weight [layers][queries][states]: attention of the nlayers layers named by number, one
- * after the other, for a window; means over heads, sites and networks.
+ * weight [rows][columns] of n looks one after the other, for a window; means over
+ * networks, heads, steps (not those of queries) and, where they are not the model's, sites.
  */
-extern void nn_explain_attention(NnExplainer *explainer, const NnData *data,
-								 const NnWindow *window, const uint32_t *layers,
-								 uint32_t nlayers, double *weight);
+extern void nn_explain_looks(NnExplainer *explainer, const NnData *data, const NnWindow *window,
+							 const NnLook *look, uint32_t n, double *weight);
 
 #endif							/* NN_EXPLAIN_H */

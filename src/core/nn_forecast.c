@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/nn_array.h"
 #include "core/nn_forecast.h"
 #include "core/nn_loss.h"
 #include "core/nn_tile.h"
@@ -25,11 +26,17 @@ typedef struct Tile
 void
 nn_forecast_check(const NnEnv *env, const NnSpec *spec, uint32_t horizon)
 {
-	if (horizon > spec->horizon && spec->npast > 0)
+	if (horizon > spec->horizon && spec->npast + spec->narrays > 0)
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "horizon %u is longer than the trained %u, and the past covariates are "
 						  "unknown beyond them", horizon, spec->horizon),
 				"Train with the longer horizon, or without past covariates.");
+}
+
+uint32_t
+nn_forecast_windows(const NnSpec *spec)
+{
+	return spec->nsites > 1 ? NN_SITE_LANES * spec->nsites : NN_TILE_LANES;
 }
 
 /* Bytes of everything that nn_forecaster_create takes; next and blocks may be NULL, 0. */
@@ -55,13 +62,15 @@ nn_forecaster_create(const NnEnv *env, const NnSpec *spec, const NnKernels *kern
 					 uint32_t max_levels)
 {
 	NnForecaster *forecaster = NN_NEW(env, NnForecaster);
-	NnPlan	   *plan = nn_plan_build(env, spec, kernels, nn_tile_lanes(windows)),
+	NnPlan	   *plan = nn_plan_build(env, spec, kernels,
+									 spec->nsites > 1 ? NN_SITE_LANES : nn_tile_lanes(windows)),
 			   *next = max_horizon > spec->horizon ?
 		nn_plan_continue(env, spec, kernels, plan) : NULL;
 	bool		solo = windows <= NN_SOLO_WINDOWS && nn_solo_supports(plan);
-	size_t		values = nn_size_mul(env, max_horizon, spec->ntargets),
+	size_t		values = nn_size_mul(env, nn_size_mul(env, max_horizon, spec->ntargets), spec->nsites),
 				blocks = nn_size_mul(env, values,
-									 (1 + 2 * (size_t) max_levels) * plan->lanes),
+									 (1 + 2 * (size_t) (nn_loss_has_interval(spec) ? max_levels : 0)) *
+									 plan->lanes),
 				bytes = forecaster_memory(env, plan, next, solo, blocks);
 
 	if (bytes > env->max_memory)
@@ -116,30 +125,33 @@ block_forward(const Tile *tile, uint32_t first)
 		nn_state_forward(goes_on(tile, first) ? f->next : f->state);
 }
 
-/* Place of lane l's values in blocks: part 0 raw, 1 + 2 i low and 2 + 2 i high of level i. */
+/*
+ * Place of the values of lane l and site s in blocks: part 0 raw, 1 + 2 i low and 2 + 2 i
+ * high of level i.
+ */
 static double *
-block_of(const Tile *tile, uint32_t part, uint32_t l)
+block_of(const Tile *tile, uint32_t part, uint32_t l, uint32_t s)
 {
 	const NnForecaster *f = tile->forecaster;
 	size_t		values = (size_t) f->max_horizon * f->spec->ntargets;
 
-	return f->blocks + (part * (size_t) f->plan->lanes + l) * values;
+	return f->blocks + ((part * (size_t) f->plan->lanes + l) * f->spec->nsites + s) * values;
 }
 
 /*
- * Bounds of level i of lane l's value at (step * G + target) from its raw outputs, in
- * the block at step first.  Beyond the first block the width of the step fed back is
+ * Bounds of level i of the value at (step * G + target) of lane l, site s, from its raw
+ * outputs, in the block at step first.  Beyond the first block the width of the step fed back is
  * added to the widths as an independent error: the block itself was forecast as if
  * its past were known.
  */
 static void
-interval_read(const Tile *tile, uint32_t l, uint32_t i, const double *raw, size_t at,
-			  uint32_t first)
+interval_read(const Tile *tile, uint32_t l, uint32_t s, uint32_t i, const double *raw,
+			  size_t at, uint32_t first)
 {
 	const NnSpec *spec = tile->forecaster->spec;
-	double	   *point = block_of(tile, 0, l),
-			   *low = block_of(tile, 1 + 2 * i, l),
-			   *high = block_of(tile, 2 + 2 * i, l),
+	double	   *point = block_of(tile, 0, l, s),
+			   *low = block_of(tile, 1 + 2 * i, l, s),
+			   *high = block_of(tile, 2 + 2 * i, l, s),
 				level = tile->level[i];
 
 	low[at] = nn_loss_quantile(spec, raw, (1 - level) / 2);
@@ -153,45 +165,63 @@ interval_read(const Tile *tile, uint32_t l, uint32_t i, const double *raw, size_
 	}
 }
 
-/* Reads the outputs of one block of steps, from step first on. */
+/* Reads lane l's outputs of site s in one block of steps, from step first on. */
 static void
-block_read(const Tile *tile, uint32_t first)
+site_read(const Tile *tile, uint32_t first, uint32_t steps, uint32_t l, uint32_t s)
 {
 	const NnForecaster *f = tile->forecaster;
 	const nn_real *out = tile_output(tile, first, f->plan->output_layer);
 	uint32_t	P = f->plan->outputs,
-				G = f->spec->ntargets,
-				steps = tile->horizon - first < f->spec->horizon ?
-		tile->horizon - first : f->spec->horizon;
+				G = f->spec->ntargets;
 
-	for (uint32_t l = 0; l < tile->count; l++)
-		for (uint32_t v = 0; v < steps * G; v++)
-		{
-			double		raw[NN_MAX_QUANTILES];
-			size_t		at = (size_t) first * G + v;
+	out += (size_t) s * f->spec->horizon * G * P * tile->L + l;
+	for (uint32_t v = 0; v < steps * G; v++)
+	{
+		double		raw[NN_MAX_QUANTILES];
+		size_t		at = (size_t) first * G + v;
 
-			for (uint32_t p = 0; p < P; p++)
-				raw[p] = (double) out[((size_t) v * P + p) * tile->L + l];
-			block_of(tile, 0, l)[at] = nn_loss_point(f->spec, raw);
-			for (uint32_t i = 0; i < tile->nlevels; i++)
-				interval_read(tile, l, i, raw, at, first);
-		}
+		for (uint32_t p = 0; p < P; p++)
+			raw[p] = (double) out[((size_t) v * P + p) * tile->L];
+		block_of(tile, 0, l, s)[at] = nn_loss_point(f->spec, raw);
+		for (uint32_t i = 0; i < tile->nlevels; i++)
+			interval_read(tile, l, s, i, raw, at, first);
+	}
 }
 
-/* Channel c of the row that step (from 0) of a forecast stands for, as an input. */
-static nn_real
-fed_back(const Tile *tile, uint32_t l, uint32_t step, uint32_t c)
+static void
+block_read(const Tile *tile, uint32_t first)
 {
 	const NnSpec *spec = tile->forecaster->spec;
-	uint32_t	columns = spec->ntargets + spec->npast + spec->nfuture;
-	const NnWindow *window = &tile->windows[l];
+	uint32_t	steps = tile->horizon - first < spec->horizon ? tile->horizon - first :
+		spec->horizon;
 
+	for (uint32_t l = 0; l < tile->count; l++)
+		for (uint32_t s = 0; s < spec->nsites; s++)
+			site_read(tile, first, steps, l, s);
+}
+
+/* Channel c, at site s, of the row that step (from 0) of a forecast stands for, as an input. */
+static nn_real
+fed_back(const Tile *tile, uint32_t l, uint32_t s, uint32_t step, uint32_t c)
+{
+	const NnSpec *spec = tile->forecaster->spec;
+	uint32_t	columns = spec->ntargets + spec->npast + spec->nfuture,
+				series = tile->windows[l].series;
+	size_t		row = tile->windows[l].origin;
+
+	if (spec->nsites > 1)
+	{
+		series = nn_series_at(tile->data, s);
+		if (series == UINT32_MAX)
+			return 0;
+		row = (size_t) tile->data->series->first[series] + nn_window_row(tile->data, &tile->windows[l]);
+	}
 	/* Beyond the targets only future covariates are left, and what is known of them. */
 	if (c % columns >= spec->ntargets)
-		return tile->data->x[((size_t) window->origin + 1 + step) * tile->data->C + c];
+		return tile->data->x[(row + 1 + step) * tile->data->C + c];
 	if (c >= columns)
 		return 1;				/* "known" of a target, in the mask */
-	return (nn_real) block_of(tile, 0, l)[(size_t) step * spec->ntargets + c];
+	return (nn_real) block_of(tile, 0, l, s)[(size_t) step * spec->ntargets + c];
 }
 
 /*
@@ -205,15 +235,17 @@ block_feed_back(const Tile *tile, uint32_t first)
 	nn_real    *past = tile_output(tile, first, NN_LAYER_PAST);
 	uint32_t	T = goes_on(tile, first) ? f->spec->horizon : f->spec->context,
 				C = tile->data->C,
+				S = f->spec->nsites,
 				moved = f->spec->horizon < T ? f->spec->horizon : T;
-	size_t		row = (size_t) C * tile->L;
+	size_t		row = (size_t) S * C * tile->L;
 
 	memmove(past, past + moved * row, (T - moved) * row * sizeof(nn_real));
 	for (uint32_t i = 0; i < moved; i++)
-		for (uint32_t c = 0; c < C; c++)
-			for (uint32_t l = 0; l < tile->count; l++)
-				past[(T - moved + i) * row + (size_t) c * tile->L + l] =
-					fed_back(tile, l, first - moved + i, c);
+		for (uint32_t s = 0; s < S; s++)
+			for (uint32_t c = 0; c < C; c++)
+				for (uint32_t l = 0; l < tile->count; l++)
+					past[(T - moved + i) * row + ((size_t) s * C + c) * tile->L + l] =
+						fed_back(tile, l, s, first - moved + i, c);
 }
 
 /* The future covariates of the block at step first. */
@@ -246,6 +278,7 @@ tile_forecast(const Tile *tile)
 	nn_window_gather(tile->data, tile->windows, tile->count, tile->L,
 					 tile_output(tile, 0, NN_LAYER_PAST), NULL,
 					 tile_output(tile, 0, NN_LAYER_STATIC), NULL);
+	nn_window_arrays(f->state, tile->data, tile->windows, tile->count);
 	for (uint32_t first = 0; first < tile->horizon; first += step)
 	{
 		if (first > 0)
@@ -257,22 +290,138 @@ tile_forecast(const Tile *tile)
 	}
 }
 
-/* The tile's results in original units; base: number of its first window, n: of all. */
+/*
+ * Lane l of the tile in original units, at the place of window number at of n: of the
+ * series of that window, in the row of the tile's.
+ */
 static void
-tile_unscale(const Tile *tile, uint32_t base, uint32_t n, double *point, double *low,
-			 double *high)
+lane_unscale(const Tile *tile, const NnWindow *window, uint32_t l, uint32_t at, uint32_t n,
+			 double *point, double *low, double *high)
 {
-	size_t		values = (size_t) tile->horizon * tile->forecaster->spec->ntargets;
+	size_t		values = (size_t) tile->horizon * tile->forecaster->spec->ntargets,
+				to = at * values;
+	uint32_t	s = tile->forecaster->spec->nsites > 1 ? nn_series_site(tile->data, window->series) : 0;
 
-	for (uint32_t l = 0; l < tile->count; l++)
+	nn_unscale(tile->data, window, tile->horizon, block_of(tile, 0, l, s), point + to);
+	for (uint32_t i = 0; i < tile->nlevels; i++, to += n * values)
+		nn_unscale_interval(tile->data, window, tile->horizon, block_of(tile, 0, l, s),
+							block_of(tile, 1 + 2 * i, l, s), block_of(tile, 2 + 2 * i, l, s),
+							low + to, high + to);
+}
+
+/* ------------------------------------------------------------------------
+ * Several sites
+ */
+
+void
+nn_forecaster_forget(NnForecaster *forecaster)
+{
+	forecaster->kept_data = NULL;
+}
+
+/* Position of a row among the n ascending ones, or n. */
+static uint32_t
+row_find(const uint32_t *rows, uint32_t n, uint32_t row)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (rows[i] == row)
+			return i;
+	return n;
+}
+
+/*
+ * The least rows of the windows that are above after (or any, with after UINT32_MAX), up
+ * to lanes of them, ascending into rows.  Returns their number.
+ */
+static uint32_t
+rows_next(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t after,
+		  uint32_t lanes, uint32_t *rows)
+{
+	uint32_t	count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
 	{
-		size_t		at = (base + l) * values;
+		uint32_t	row = nn_window_row(data, &windows[i]),
+					at = count;
 
-		nn_unscale(tile->data, &tile->windows[l], tile->horizon, block_of(tile, 0, l), point + at);
-		for (uint32_t i = 0; i < tile->nlevels; i++, at += n * values)
-			nn_unscale_interval(tile->data, &tile->windows[l], tile->horizon,
-								block_of(tile, 0, l), block_of(tile, 1 + 2 * i, l),
-								block_of(tile, 2 + 2 * i, l), low + at, high + at);
+		if ((after != UINT32_MAX && row <= after) || (count == lanes && row >= rows[count - 1]) ||
+			row_find(rows, count, row) < count)
+			continue;
+		if (count == lanes)
+			at = count - 1;
+		else
+			count++;
+		for (; at > 0 && rows[at - 1] > row; at--)
+			rows[at] = rows[at - 1];
+		rows[at] = row;
+	}
+	return count;
+}
+
+/* Is what blocks hold of the same rows and the same question? */
+static bool
+tile_is_kept(const Tile *tile, const uint32_t *rows, uint32_t count)
+{
+	const NnForecaster *f = tile->forecaster;
+
+	if (f->kept_data != tile->data || f->kept_horizon != tile->horizon ||
+		f->kept_levels != tile->nlevels)
+		return false;
+	for (uint32_t i = 0; i < tile->nlevels; i++)
+		if (f->kept_level[i] != tile->level[i])
+			return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (row_find(f->kept_row, f->kept_rows, rows[i]) == f->kept_rows)
+			return false;
+	return true;
+}
+
+static void
+tile_keep(const Tile *tile, const uint32_t *rows, uint32_t count)
+{
+	NnForecaster *f = tile->forecaster;
+
+	f->kept_data = tile->data;
+	f->kept_horizon = tile->horizon;
+	f->kept_levels = tile->nlevels;
+	for (uint32_t i = 0; i < tile->nlevels; i++)
+		f->kept_level[i] = tile->level[i];
+	memcpy(f->kept_row, rows, count * sizeof(uint32_t));
+	f->kept_rows = count;
+}
+
+static void
+sites_forecast(Tile *tile, const NnWindow *windows, uint32_t n, double *point, double *low,
+			   double *high)
+{
+	NnForecaster *f = tile->forecaster;
+	NnWindow	joint[NN_MAX_LANES];
+	uint32_t	rows[NN_MAX_LANES],
+				after = UINT32_MAX,
+				count;
+
+	tile->windows = joint;
+	while ((count = rows_next(tile->data, windows, n, after, f->plan->lanes, rows)) > 0)
+	{
+		if (!tile_is_kept(tile, rows, count))
+		{
+			for (uint32_t i = 0; i < count; i++)
+				joint[i] = (NnWindow) {0, tile->data->series->first[0] + rows[i]};
+			tile->count = count;
+			tile->L = (count + NN_LANES - 1) / NN_LANES * NN_LANES;
+			f->kept_data = NULL;	/* a failure leaves nothing that looks whole */
+			tile_forecast(tile);
+			tile_keep(tile, rows, count);
+		}
+		for (uint32_t i = 0; i < n; i++)
+		{
+			uint32_t	row = nn_window_row(tile->data, &windows[i]);
+
+			if (row_find(rows, count, row) < count)
+				lane_unscale(tile, &windows[i], row_find(f->kept_row, f->kept_rows, row), i, n, point,
+							 low, high);
+		}
+		after = rows[count - 1];
 	}
 }
 
@@ -282,19 +431,22 @@ nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *window
 			double *high)
 {
 	size_t		values = (size_t) horizon * forecaster->spec->ntargets;
-	bool		interval = nn_loss_has_interval(forecaster->spec);
-	bool		solo = n <= NN_SOLO_WINDOWS && forecaster->solo != NULL;
+	bool		interval = nn_loss_has_interval(forecaster->spec),
+				sites = forecaster->spec->nsites > 1,
+				solo = !sites && n <= NN_SOLO_WINDOWS && forecaster->solo != NULL;
 	uint32_t	width = solo ? 1 : forecaster->plan->lanes;
+	Tile		tile = {forecaster, data, windows, 0, 0, solo, horizon, level, interval ? nlevels : 0};
 
-	for (uint32_t first = 0; first < n; first += width)
+	if (sites)
+		sites_forecast(&tile, windows, n, point, low, high);
+	for (uint32_t first = 0; first < n && !sites; first += width)
 	{
-		uint32_t	count = n - first < width ? n - first : width;
-		Tile		tile = {forecaster, data, windows + first, count,
-			solo ? 1 : (count + NN_LANES - 1) / NN_LANES * NN_LANES, solo, horizon,
-			level, interval ? nlevels : 0};
-
+		tile.windows = windows + first;
+		tile.count = n - first < width ? n - first : width;
+		tile.L = solo ? 1 : (tile.count + NN_LANES - 1) / NN_LANES * NN_LANES;
 		tile_forecast(&tile);
-		tile_unscale(&tile, first, n, point, low, high);
+		for (uint32_t l = 0; l < tile.count; l++)
+			lane_unscale(&tile, &tile.windows[l], l, first + l, n, point, low, high);
 	}
 	for (size_t v = 0; !interval && v < values * n * nlevels; v++)
 		low[v] = high[v] = NAN;

@@ -15,6 +15,11 @@
  *	 are forward recurrent layers (and layers that treat each step by itself) that
  *	 end in a "last"; nn_plan_build refuses other networks.
  *
+ * With several sites (spec->nsites > 1) the network runs once for all sites at one time:
+ * the times that the wanted windows have are taken in order, a tile of them at once, and
+ * kept until others are asked for.  So windows should be wanted with all series of a
+ * time together, and many times at once.
+ *
  * A few windows go one by one (nn_solo.h), many in tiles of lanes, with the same
  * bits.  Memory is taken once by nn_forecaster_create; nn_forecast allocates nothing.
  */
@@ -31,6 +36,12 @@
  */
 #define NN_SOLO_WINDOWS 4
 
+/* Levels of intervals that one call may ask for. */
+#define NN_MAX_LEVELS 12
+
+/* Times that are forecast at once where there are several sites. */
+#define NN_SITE_LANES NN_LANES
+
 typedef struct NnForecaster
 {
 	const NnEnv *env;
@@ -41,9 +52,17 @@ typedef struct NnForecaster
 	uint32_t	max_horizon;
 	uint32_t	max_levels;
 	size_t		bytes;			/* it has taken */
-	double	   *blocks;			/* [1 + 2 max_levels][lanes][max_horizon][ntargets] of a tile: raw,
-								 * then low and high of each level */
+	double	   *blocks;			/* [1 + 2 max_levels][lanes][nsites][max_horizon][ntargets] of a
+								 * tile: raw, then low and high of each level */
+	/* With several sites: what blocks hold, from an earlier call or this one. */
+	const NnData *kept_data;
+	uint32_t	kept_rows, kept_row[NN_MAX_LANES];	/* rows in time, ascending */
+	uint32_t	kept_horizon, kept_levels;
+	double		kept_level[NN_MAX_LEVELS];
 } NnForecaster;
+
+/* The data that forecasts are kept of may change, or lie at another's address, after this. */
+extern void nn_forecaster_forget(NnForecaster *forecaster);
 
 /*
  * For calls of usually that many windows (more are cut into tiles of lanes), horizons
@@ -65,6 +84,9 @@ extern NnForecaster *nn_forecaster_create(const NnEnv *env, const NnSpec *spec,
 extern void nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *windows,
 						uint32_t n, uint32_t horizon, const double *level, uint32_t nlevels,
 						double *point, double *low, double *high);
+
+/* Windows that many forecasts are best asked for at once. */
+extern uint32_t nn_forecast_windows(const NnSpec *spec);
 
 /* Fails with NN_BAD_VALUE where horizon is longer than trained and covariates forbid it. */
 extern void nn_forecast_check(const NnEnv *env, const NnSpec *spec, uint32_t horizon);

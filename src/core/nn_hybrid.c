@@ -60,6 +60,7 @@ nn_smoothing_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				m = spec->season > 1 ? spec->season : 0,
 				ahead = m > planner->spec->horizon ? m : planner->spec->horizon;
 
+	nn_planner_require_single(planner, layer);
 	if (layer->in.S != 1 || layer->in.C < G)
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "layer \"%s\" of type \"smoothing\" needs the past, with %u targets in "
@@ -71,7 +72,7 @@ nn_smoothing_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 						  T),
 				"Use a longer context, or a shorter \"season\".");
 	layer->season = m;
-	layer->out = (NnShape) {T + ahead, 1, 2 * G};
+	layer->out = (NnShape) {T + ahead, 1, 2 * G, 0};
 	nn_planner_tensor(planner, layer, "alpha", NN_INIT_ZEROS, 1, G, 0);
 	if (m > 0)
 		nn_planner_tensor(planner, layer, "gamma", NN_INIT_ZEROS, 1, G, 0);

@@ -162,6 +162,7 @@ nn_params_init(const NnEnv *env, const NnPlan *plan, uint64_t seed, nn_real *par
 		switch (tensor->init)
 		{
 			case NN_INIT_ZEROS:
+			case NN_INIT_GIVEN:
 				break;
 			case NN_INIT_ONES:
 				for (size_t k = 0; k < tensor->span.count; k++)

@@ -35,6 +35,15 @@ typedef enum NnActivation
 
 #define NN_NACTIVATIONS 6
 
+/* One product of matmul_taps: W [M][K] packed, and x [K][L] of each site. */
+typedef struct NnTap
+{
+	const nn_real *w;
+	const nn_real *x;			/* of the first site; the next one's lies stride reals on */
+	size_t		stride;
+	uint32_t	K;
+} NnTap;
+
 typedef struct NnKernels
 {
 	const char *name;			/* "generic", "avx2", "avx512" */
@@ -65,6 +74,15 @@ typedef struct NnKernels
 								const nn_real *packed_a, const nn_real *a, uint32_t Ka,
 								const nn_real *packed_b, const nn_real *b, uint32_t Kb,
 								uint32_t M, uint32_t L);
+
+	/*
+	 * For n sites, whose out [M][L] lie stride reals apart: out = start + sum over taps
+	 * of tap.w tap.x, start as in matmul: the bits of one matmul after the other, in one
+	 * pass over out.  Sites share the weights that are loaded.
+	 */
+	void		(*matmul_taps) (nn_real *out, size_t stride, uint32_t n, const nn_real *bias,
+								const NnTap *tap, uint32_t ntaps, uint32_t M, uint32_t L,
+								bool accumulate);
 
 	/*
 	 * matmul for one lane, with rows in the vectors: out[M] = start + sum_k W[M][k]

@@ -11,25 +11,37 @@
 
 #include <math.h>
 
+#include "core/nn_array.h"
+#include "core/nn_graph.h"
 #include "core/nn_loss.h"
 #include "core/nn_member.h"
 
 const char *const nn_time_kind_words[] = {"timestamptz", "timestamp", "date", "integer", NULL};
+
+/* How many numbers an array of NnPrep has. */
+typedef enum PrepShape
+{
+	PREP_COLUMNS,				/* [ngroups][C] */
+	PREP_STATICS,				/* [Cs] */
+	PREP_ARRAYS					/* [nn_array_channels] */
+} PrepShape;
 
 /* Arrays of NnPrep by name of their tensor, ascending. */
 static const struct
 {
 	const char *name;
 	size_t		offset;
-	bool		statics;		/* [Cs], else [ngroups][C] */
+	PrepShape	shape;
 }			prep_arrays[] = {
-	{"prep.center", offsetof(NnPrep, center), false},
-	{"prep.high", offsetof(NnPrep, high), false},
-	{"prep.low", offsetof(NnPrep, low), false},
-	{"prep.mean", offsetof(NnPrep, mean), false},
-	{"prep.scale", offsetof(NnPrep, scale), false},
-	{"prep.static_center", offsetof(NnPrep, static_center), true},
-	{"prep.static_scale", offsetof(NnPrep, static_scale), true},
+	{"prep.array_center", offsetof(NnPrep, array_center), PREP_ARRAYS},
+	{"prep.array_scale", offsetof(NnPrep, array_scale), PREP_ARRAYS},
+	{"prep.center", offsetof(NnPrep, center), PREP_COLUMNS},
+	{"prep.high", offsetof(NnPrep, high), PREP_COLUMNS},
+	{"prep.low", offsetof(NnPrep, low), PREP_COLUMNS},
+	{"prep.mean", offsetof(NnPrep, mean), PREP_COLUMNS},
+	{"prep.scale", offsetof(NnPrep, scale), PREP_COLUMNS},
+	{"prep.static_center", offsetof(NnPrep, static_center), PREP_STATICS},
+	{"prep.static_scale", offsetof(NnPrep, static_scale), PREP_STATICS},
 };
 
 #define NPREP_ARRAYS (sizeof(prep_arrays) / sizeof(prep_arrays[0]))
@@ -144,14 +156,17 @@ nn_model_parts(const NnEnv *env, const NnModel *model, const NnPlan *plan, uint3
 	part_shape(env, &part[n++], model->report.nepochs, NN_EPOCH_COLUMNS);
 	for (size_t i = 0; i < NPREP_ARRAYS; i++)
 	{
-		if (prep_arrays[i].statics && prep->Cs == 0)
+		uint32_t	line = prep_arrays[i].shape == PREP_STATICS ? prep->Cs :
+			nn_array_channels(&model->spec);
+
+		if (prep_arrays[i].shape != PREP_COLUMNS && line == 0)
 			continue;
 		part[n].kind = NN_PART_PREP;
 		part[n].tensor.name = prep_arrays[i].name;
 		part[n].tensor.dtype = NN_DTYPE_F64;
 		part[n].offset = prep_arrays[i].offset;
-		if (prep_arrays[i].statics)
-			part_shape(env, &part[n++], prep->Cs, 0);
+		if (prep_arrays[i].shape != PREP_COLUMNS)
+			part_shape(env, &part[n++], line, 0);
 		else
 			part_shape(env, &part[n++], prep->ngroups, prep->C);
 	}
@@ -228,6 +243,10 @@ nn_model_check_sizes(const NnEnv *env, const NnModel *model)
 
 	series_check(env, model);
 	categories_check(env, model);
+	if (!NN_CHECK(128, spec->grid_rows == 0 || spec->nsites % spec->grid_rows == 0))
+		model_fail(env, "invalid model: %u sites in a grid of %u rows", spec->nsites, spec->grid_rows);
+	if (!NN_CHECK(129, !spec->hexagonal || spec->grid_rows > 0))
+		model_fail(env, "invalid model: hexagonal cells without a grid");
 	if (!NN_CHECK(87, nn_future_made(spec) <= spec->nfuture))
 		model_fail(env, "invalid model: %u future covariates, where calendar and holidays make %u",
 				   spec->nfuture, nn_future_made(spec));
@@ -289,6 +308,43 @@ params_check(const NnEnv *env, const nn_real *params, const NnPlan *plan)
 		if (!NN_CHECK(38, bad == tensor->span.count))
 			model_fail(env, "invalid model: %s is not a finite number",
 					   element_name(env, tensor->name, bad));
+	}
+}
+
+/* A number of a site. */
+static bool
+is_site(const NnPlan *plan, nn_real x)
+{
+	return x >= 0 && x < (nn_real) plan->nsites && x == (nn_real) (uint32_t) x;
+}
+
+/* The edges of one network are what nn_graph_make leaves: layers use them unseen. */
+static void
+graph_check(const NnEnv *env, nn_real *params, const NnPlan *plan)
+{
+	for (uint32_t e = 0; e < plan->nedges; e++)
+	{
+		const nn_real *source = nn_graph_source(plan, params) + e,
+				   *target = nn_graph_target(plan, params) + e,
+				   *weight = nn_graph_weight(plan, params) + e;
+
+		if (e % 65536 == 0)
+			env->poll(env->host);
+		if (!NN_CHECK(96, is_site(plan, *source)))
+			model_fail(env, "invalid model: %s is %g, not one of %u sites",
+					   element_name(env, "edges.source", e), (double) *source, plan->nsites);
+		if (!NN_CHECK(97, is_site(plan, *target)))
+			model_fail(env, "invalid model: %s is %g, not one of %u sites",
+					   element_name(env, "edges.target", e), (double) *target, plan->nsites);
+		if (!NN_CHECK(98, *source != *target))
+			model_fail(env, "invalid model: edge %u leads from a site to itself", e + 1);
+		if (!NN_CHECK(99, e == 0 || target[-1] < *target ||
+					  (target[-1] == *target && source[-1] < *source)))
+			model_fail(env, "invalid model: edge %u is out of order or there twice", e + 1);
+		if (!NN_CHECK(100, *weight >= NN_R(0.999) * (nn_real) NN_MIN_WEIGHT &&
+					  *weight <= NN_R(1.001) * (nn_real) NN_MAX_WEIGHT))
+			model_fail(env, "invalid model: %s is %g, no weight", element_name(env, "edges.weight", e),
+					   (double) *weight);
 	}
 }
 
@@ -404,9 +460,19 @@ nn_model_check_values(const NnEnv *env, const NnModel *model, const NnPlan *plan
 		finite_check(env, "prep.static_center", prep->static_center, prep->Cs);
 		scale_check(env, "prep.static_scale", prep->static_scale, prep->Cs);
 	}
+	if (model->spec.narrays > 0)
+	{
+		uint32_t	channels = nn_array_channels(&model->spec);
+
+		finite_check(env, "prep.array_center", prep->array_center, channels);
+		scale_check(env, "prep.array_scale", prep->array_scale, channels);
+	}
 	log_check(env, &model->report);
 	members_check(env, model);
 	interval_check(env, model);
 	for (uint32_t i = 0; i < model->spec.ensemble_size; i++)
+	{
 		params_check(env, model->params + i * plan->nparams, plan);
+		graph_check(env, model->params + i * plan->nparams, plan);
+	}
 }

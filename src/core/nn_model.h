@@ -9,6 +9,7 @@
  *	format_version	"1"
  *	spec			nn_spec_write's object, as text
  *	data			time kind, frequency, zone, column and series names, report: as text
+ *	sites			where the series are, as text; only where NnModel.sites is not NULL
  * Tensors: the network's parameters as F32 under their plan names; preparation
  * and the epoch log as F64 under "prep." and "log.".  Nothing in it comes from
  * clock, host, name or owner, so equal data, options and seed give equal bytes.
@@ -55,6 +56,14 @@ typedef struct NnReport
 	char	  **skipped;		/* the first NN_MAX_SKIPPED of their names, ascending */
 } NnReport;
 
+/* Where the series of a model with more than one site are. */
+typedef struct NnSites
+{
+	uint32_t   *site;			/* [nseries] site (cell, row by row) of each series */
+	char	  **geom;			/* [nseries] EWKB in upper-case hex; NULL: no geometry is known */
+	bool		geography;		/* the column was of type geography */
+} NnSites;
+
 typedef struct NnModel
 {
 	NnSpec		spec;
@@ -75,6 +84,8 @@ typedef struct NnModel
 	char	  **series_column;
 	uint32_t	nseries;		/* series of the training data */
 	char	  **series;			/* [nseries] names, in memcmp order */
+	NnSites    *sites;			/* NULL where spec.nsites is 1 and no geometry was given */
+	char	   *geom_column;	/* "" without */
 	NnPrep	   *prep;
 	NnReport	report;
 	size_t		nparams;		/* of one network */

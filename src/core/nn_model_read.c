@@ -317,6 +317,89 @@ data_read(const NnEnv *env, const char *text, NnModel *model)
 	report_read(env, nn_json_member(data, "report"), nn_member_count(spec), &model->report);
 }
 
+/* ------------------------------------------------------------------------
+ * Sites
+ */
+
+/* The site of each series: below nsites, each taken once. */
+static uint32_t *
+site_numbers_read(const NnEnv *env, const NnJson *value, const NnModel *model)
+{
+	uint32_t	nsites = model->spec.nsites,
+				s = 0;
+	uint32_t   *site = NN_NEW_ARRAY(env, uint32_t, model->nseries);
+	bool	   *taken = NN_NEW_ARRAY(env, bool, nsites);
+
+	if (!NN_CHECK(121, value->type == NN_JSON_ARRAY && value->count == model->nseries))
+		model_fail(env, "invalid model: \"site\" is not an array of %u numbers", model->nseries);
+	for (const NnJson *e = value->child; e != NULL; e = e->next)
+	{
+		uint64_t	number;
+
+		if (!nn_header_whole(e, &number) || !NN_CHECK(122, number < nsites))
+			model_fail(env, "invalid model: an element of \"site\" is not one of %u sites", nsites);
+		/* With a single site, where the series are is only told. */
+		if (!NN_CHECK(123, nsites == 1 || !taken[number]))
+			model_fail(env, "invalid model: two series are at site %u", (unsigned) number + 1);
+		taken[number] = true;
+		site[s++] = (uint32_t) number;
+	}
+	return site;
+}
+
+/* Geometries as upper-case hexadecimal digits, two a byte, or NULL. */
+static char **
+geom_read(const NnEnv *env, const NnJson *object, const NnModel *model)
+{
+	const NnJson *value = nn_json_member(object, "geom");
+
+	if (value->type == NN_JSON_NULL)
+		return NULL;
+	for (const NnJson *e = value->type == NN_JSON_ARRAY ? value->child : NULL; e != NULL; e = e->next)
+	{
+		size_t		length = e->type == NN_JSON_STRING ? strlen(e->string) : 0;
+
+		/* A type and the order of bytes are five of them. */
+		if (!NN_CHECK(124, length >= 10 && length % 2 == 0 &&
+					  strspn(e->string, "0123456789ABCDEF") == length))
+			model_fail(env, "invalid model: an element of \"geom\" is no geometry");
+	}
+	return names_read(env, object, "geom", model->nseries);
+}
+
+static void
+sites_read(const NnEnv *env, const NnJson *metadata, NnModel *model)
+{
+	static const char *const keys[] = {"site", "column", "geography", "geom"};
+	const NnJson *object,
+			   *geography;
+	const char *text;
+
+	model->geom_column = "";
+	if (nn_json_member(metadata, "sites") == NULL)
+	{
+		if (!NN_CHECK(120, model->spec.nsites == 1))
+			model_fail(env, "invalid model: metadata lacks \"sites\" of %u", model->spec.nsites);
+		return;
+	}
+	text = text_read(env, metadata, "sites");
+	object = nn_header_parse(env, text, strlen(text), "model sites");
+	nn_header_object(env, object, "\"sites\"", keys, 4);
+	model->sites = NN_NEW(env, NnSites);
+	model->sites->site = site_numbers_read(env, nn_json_member(object, "site"), model);
+	model->sites->geom = geom_read(env, object, model);
+	model->geom_column = nn_strdup(env, text_read(env, object, "column"));
+	geography = nn_json_member(object, "geography");
+	if (!NN_CHECK(125, geography->type == NN_JSON_TRUE || geography->type == NN_JSON_FALSE))
+		model_fail(env, "invalid model: \"geography\" is neither true nor false");
+	model->sites->geography = geography->type == NN_JSON_TRUE;
+	if (!NN_CHECK(126, (model->sites->geom == NULL) == (model->geom_column[0] == '\0')))
+		model_fail(env, "invalid model: \"column\" of geometries cannot be \"%.64s\"",
+				   model->geom_column);
+	if (!NN_CHECK(127, model->sites->geom != NULL || model->spec.nsites > 1))
+		model_fail(env, "invalid model: \"sites\" of series that are nowhere");
+}
+
 /* Whether this is a model, and of a version that this build knows. */
 static void
 format_check(const NnEnv *env, const NnJson *metadata)
@@ -472,7 +555,7 @@ parts_copy(const NnEnv *env, const NnTensorFile *file, const NnModelPart *part, 
 NnModel *
 nn_model_read(const NnEnv *outer, const uint8_t *bytes, size_t length)
 {
-	static const char *const keys[] = {"format", "format_version", "spec", "data"};
+	static const char *const keys[] = {"format", "format_version", "spec", "data", "sites"};
 	StrictHost	host = {outer};
 	const NnEnv strict = {&host, strict_alloc, strict_poll, strict_fail, outer->max_memory};
 	const NnEnv *env = &strict;
@@ -489,12 +572,14 @@ nn_model_read(const NnEnv *outer, const uint8_t *bytes, size_t length)
 						  NN_MAX_MODEL_BYTES), NULL);
 	file = nn_tensor_file_read(env, bytes, length);
 	format_check(env, file->metadata);
-	nn_header_object(env, file->metadata, "metadata", keys, 4);
+	nn_header_object(env, file->metadata, "metadata", keys,
+					 nn_json_member(file->metadata, "sites") != NULL ? 5 : 4);
 
 	spec = text_read(env, file->metadata, "spec");
 	nn_spec_read(env, nn_header_parse(env, spec, strlen(spec), "model spec"), &model->spec);
 	model->prep = NN_NEW(env, NnPrep);
 	data_read(env, text_read(env, file->metadata, "data"), model);
+	sites_read(env, file->metadata, model);
 	nn_model_check_sizes(env, model);
 
 	plan = nn_plan_build(env, &model->spec, nn_kernels_get("generic"), NN_LANES);

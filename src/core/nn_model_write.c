@@ -137,6 +137,36 @@ data_text(const NnEnv *env, const NnModel *model)
 	return text.data;
 }
 
+/* Where the series are, or NULL. */
+static char *
+sites_text(const NnEnv *env, const NnModel *model)
+{
+	const NnSites *sites = model->sites;
+	NnText		text;
+
+	if (sites == NULL)
+		return NULL;
+	nn_text_init(&text, env);
+	nn_json_begin(&text, '{');
+	nn_json_key(&text, "site");
+	nn_json_begin(&text, '[');
+	for (uint32_t s = 0; s < model->nseries; s++)
+		nn_json_integer(&text, sites->site[s]);
+	nn_json_end(&text, ']');
+	text_member(&text, "column", sites->geom != NULL ? model->geom_column : "");
+	nn_json_key(&text, "geography");
+	nn_json_bool(&text, sites->geography);
+	if (sites->geom != NULL)
+		names_member(&text, "geom", sites->geom, model->nseries);
+	else
+	{
+		nn_json_key(&text, "geom");
+		nn_json_null(&text);
+	}
+	nn_json_end(&text, '}');
+	return text.data;
+}
+
 static char *
 spec_text(const NnEnv *env, const NnSpec *spec)
 {
@@ -207,7 +237,9 @@ nn_model_write(const NnEnv *env, const NnModel *model, size_t *length)
 		{"format_version", nn_format(env, "%d", NN_FORMAT_VERSION)},
 		{"spec", spec_text(env, &model->spec)},
 		{"data", data_text(env, model)},
+		{"sites", sites_text(env, model)}
 	};
+	uint32_t	nmetadata = model->sites != NULL ? 5 : 4;
 	NnModelPart *part;
 	NnFileTensor *tensor;
 	uint32_t	nparts;
@@ -234,7 +266,7 @@ nn_model_write(const NnEnv *env, const NnModel *model, size_t *length)
 					"Give each layer a name of its own; \"output\" is taken.");
 		tensor[i] = part[i].tensor;
 	}
-	bytes = nn_tensor_file_layout(env, metadata, 4, tensor, nparts, NN_MAX_MODEL_BYTES, length,
+	bytes = nn_tensor_file_layout(env, metadata, nmetadata, tensor, nparts, NN_MAX_MODEL_BYTES, length,
 								  &data);
 	for (uint32_t i = 0; i < nparts; i++)
 		part_write(env, model, &part[i], data + tensor[i].begin);

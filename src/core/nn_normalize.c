@@ -80,6 +80,7 @@ nn_statistics_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	uint32_t	G = planner->spec->ntargets,
 				S = layer->in.S;
 
+	nn_planner_require_single(planner, layer);
 	if (G % S != 0)
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "layer \"%s\" of type \"statistics\" gets %u sites, which cannot share %u "
@@ -92,7 +93,7 @@ nn_statistics_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				"Give it the input \"past\" or a layer of type \"sites\".");
 	layer->center = spec->center;
 	layer->spread = spec->spread;
-	layer->out = (NnShape) {1, S, 2 * (G / S)};
+	layer->out = (NnShape) {1, S, 2 * (G / S), 0};
 }
 
 /* Sums are double: exact enough for the longest window, and squares cannot overflow. */

@@ -85,6 +85,21 @@ NN_DECLARE_OP(repeat);
 NN_DECLARE_OP(decoder);			/* nn_decoder.c */
 NN_DECLARE_OP(embedding);		/* nn_embedding.c */
 NN_DECLARE_OP(attention);		/* nn_attention.c */
+NN_DECLARE_OP(graph);			/* nn_graph_map.c */
+NN_DECLARE_OP(graph_rnn);
+NN_DECLARE_OP(graph_gru);
+NN_DECLARE_OP(graph_lstm);
+NN_DECLARE_OP(graph_attention); /* nn_graph_attention.c */
+NN_DECLARE_OP(conv2d);			/* nn_conv.c */
+NN_DECLARE_OP(conv_rnn);
+NN_DECLARE_OP(conv_gru);
+NN_DECLARE_OP(conv_lstm);
+NN_DECLARE_OP(max_pool);		/* nn_pool.c */
+NN_DECLARE_OP(mean_pool);
+NN_DECLARE_OP(global_pool);
+NN_DECLARE_OP(flatten_grid);
+NN_DECLARE_OP(lags);				/* nn_fuse.c */
+NN_DECLARE_OP(fuse);
 NN_DECLARE_OP(recall);			/* nn_recall.c */
 NN_DECLARE_OP(smoothing);		/* nn_hybrid.c */
 NN_DECLARE_OP(remainder);
@@ -97,5 +112,29 @@ NN_DECLARE_OP(recompose);
  * of forecasting alike; NULL when the layer is no attention.
  */
 extern const nn_real *nn_attention_weights(const NnState *state, const NnLayer *layer);
+
+/*
+ * What the sites looked at in the newest forward: [T][heads][E + S][L], shares that add
+ * up to 1 for every site.  Site t whose edges begin with number e (the graph's edges
+ * ascend by target) has its rows from e + t on: first itself, then its sources.  NULL
+ * when the layer is no graph_attention.
+ */
+extern const nn_real *nn_graph_attention_weights(const NnState *state, const NnLayer *layer);
+
+/*
+ * Shares of the inputs of a gated fusion in the newest forward: [T][S][k][L], at each step
+ * and site one for each of the k inputs, that add up to 1; 0 of an input that takes no
+ * part in the lane.  In states of training and of forecasting alike; NULL when the layer
+ * is no such fusion.
+ */
+extern const nn_real *nn_fuse_shares(const NnState *state, const NnLayer *layer);
+
+/*
+ * Learned weights [k] of the inputs of a weighted fusion, a, 1 - a, w_3, ..., as they count
+ * where array columns (bits missing) are unknown; weight may be NULL.  False when the layer
+ * is no such fusion.
+ */
+extern bool nn_fuse_weights(const NnPlan *plan, const NnLayer *layer, const nn_real *params,
+							uint32_t missing, double *weight);
 
 #endif							/* NN_OP_H */

@@ -16,6 +16,20 @@
 	"{\"type\":\"" type "\",\"units\":2,\"dropout\":0.4,\"recurrent_dropout\":0.3}," \
 	"{\"type\":\"" type "\",\"units\":2,\"bidirectional\":true}"
 
+#define CONVOLUTION_EXAMPLES(type) \
+	"[{\"type\":\"" type "\",\"units\":2}," \
+	"{\"type\":\"" type "\",\"filters\":2,\"strides\":2,\"activation\":\"softplus\"}," \
+	"{\"type\":\"" type "\",\"units\":1,\"padding\":\"valid\",\"dropout\":0.4," \
+	"\"return_sequences\":true}," \
+	"{\"type\":\"" type "\",\"units\":2,\"kernel_size\":1,\"dropout\":0.4}"
+
+#define GRAPH_EXAMPLES(type) \
+	"[{\"type\":\"" type "\",\"units\":3,\"hops\":1}," \
+	"{\"type\":\"" type "\",\"units\":2,\"support\":\"both\",\"return_sequences\":true}," \
+	"{\"type\":\"" type "\",\"units\":2,\"support\":\"chebyshev\",\"dropout\":0.3}," \
+	"{\"type\":\"" type "\",\"units\":2,\"support\":\"adaptive\"}," \
+	"{\"type\":\"" type "\",\"units\":1,\"hops\":1,\"support\":\"all\"}"
+
 const NnOp	nn_ops[] = {
 	{"input", "", "[]", NN_ROW(input)},
 	{"rnn", "units activation bidirectional return_sequences dropout recurrent_dropout",
@@ -97,6 +111,76 @@ const NnOp	nn_ops[] = {
 		"{\"type\":\"attention\",\"units\":4,\"heads\":2},"
 	"{\"type\":\"attention\",\"units\":4,\"heads\":4,\"inputs\":[\"future\",\"past\"]}]",
 	NN_ROW(attention)},
+	{"graph", "units hops support activation",
+		"[{\"type\":\"graph\",\"units\":2},"
+		"{\"type\":\"graph\",\"units\":3,\"hops\":1,\"support\":\"both\",\"activation\":\"tanh\"},"
+		"{\"type\":\"graph\",\"units\":2,\"hops\":3,\"support\":\"both\"},"
+		"{\"type\":\"graph\",\"units\":2,\"hops\":4,\"support\":\"chebyshev\"},"
+		"{\"type\":\"graph\",\"units\":2,\"support\":\"adaptive\"},"
+		"{\"type\":\"graph\",\"units\":2,\"hops\":1,\"support\":\"all\"}]", NN_ROW(graph)},
+	{"graph_rnn", "units hops support activation return_sequences dropout",
+		GRAPH_EXAMPLES("graph_rnn") "]", NN_ROW(graph_rnn)},
+	{"graph_gru", "units hops support activation recurrent_activation return_sequences dropout",
+		GRAPH_EXAMPLES("graph_gru") ","
+		"[{\"type\":\"graph_gru\",\"units\":2},{\"type\":\"repeat\"},"
+		"{\"type\":\"graph_gru\",\"units\":2,\"hops\":1,\"return_sequences\":true},"
+		"{\"type\":\"dense\"},{\"type\":\"join\"},{\"type\":\"residual\"}]]", NN_ROW(graph_gru)},
+	{"graph_lstm", "units hops support activation recurrent_activation peephole return_sequences "
+		"dropout", GRAPH_EXAMPLES("graph_lstm") ","
+		"{\"type\":\"graph_lstm\",\"units\":2,\"hops\":1,\"peephole\":true}]", NN_ROW(graph_lstm)},
+	{"graph_attention", "units heads activation",
+		"[{\"type\":\"graph_attention\"},"
+		"{\"type\":\"graph_attention\",\"units\":4,\"heads\":2,\"activation\":\"tanh\"},"
+		"[{\"type\":\"graph_attention\",\"units\":2},"
+		"{\"type\":\"graph_attention\",\"units\":3,\"heads\":3,\"name\":\"second\"},"
+		"{\"type\":\"gru\",\"units\":2}]]", NN_ROW(graph_attention)},
+	{"conv2d", "units filters kernel_size strides padding activation",
+		"[{\"type\":\"conv2d\",\"units\":2},"
+		"{\"type\":\"conv2d\",\"units\":1,\"kernel_size\":5,\"activation\":\"tanh\"},"
+		"{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"strides\":2},"
+		"{\"type\":\"conv2d\",\"units\":2,\"kernel_size\":3,\"strides\":3},"
+		"{\"type\":\"conv2d\",\"units\":2,\"kernel_size\":2,\"padding\":\"valid\"},"
+		"{\"type\":\"conv2d\",\"units\":1,\"kernel_size\":2,\"padding\":\"valid\",\"strides\":2},"
+	"{\"type\":\"conv2d\",\"units\":2,\"kernel_size\":1}]", NN_ROW(conv2d)},
+	{"conv_rnn", "units filters kernel_size strides padding activation return_sequences dropout",
+		CONVOLUTION_EXAMPLES("conv_rnn") "]", NN_ROW(conv_rnn)},
+	{"conv_gru", "units filters kernel_size strides padding activation recurrent_activation "
+		"return_sequences dropout", CONVOLUTION_EXAMPLES("conv_gru") "]", NN_ROW(conv_gru)},
+	{"conv_lstm", "units filters kernel_size strides padding activation recurrent_activation "
+		"peephole return_sequences dropout", CONVOLUTION_EXAMPLES("conv_lstm") ","
+		"{\"type\":\"conv_lstm\",\"units\":2,\"peephole\":true}]", NN_ROW(conv_lstm)},
+	{"max_pool", "pool_size strides",
+		"[{\"type\":\"max_pool\"},"
+	"{\"type\":\"max_pool\",\"pool_size\":2,\"strides\":1}]", NN_ROW(max_pool)},
+	{"mean_pool", "pool_size strides",
+		"[{\"type\":\"mean_pool\"},"
+	"{\"type\":\"mean_pool\",\"pool_size\":3,\"strides\":1}]", NN_ROW(mean_pool)},
+	{"global_pool", "pool",
+		"[{\"type\":\"global_pool\"},"
+	"{\"type\":\"global_pool\",\"pool\":\"max\"}]", NN_ROW(global_pool)},
+	{"flatten_grid", "", "[{\"type\":\"flatten_grid\"}]", NN_ROW(flatten_grid)},
+	{"lags", "lags",
+		"[[{\"type\":\"lags\",\"lags\":[1,3]},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"dense\",\"units\":2},{\"type\":\"lags\",\"lags\":[4,2,4]},"
+	"{\"type\":\"gru\",\"units\":2}]]", NN_ROW(lags)},
+	/* An array column called "image" or "vector" is there where an example names one. */
+	{"fuse", "fusion",
+		"[[{\"type\":\"dense\",\"units\":2,\"name\":\"a\"},"
+		"{\"type\":\"dense\",\"units\":2,\"inputs\":[\"past\"],\"name\":\"b\"},"
+		"{\"type\":\"fuse\",\"inputs\":[\"a\",\"b\"]},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"gru\",\"units\":2,\"return_sequences\":true},"
+		"{\"type\":\"dense\",\"units\":2,\"inputs\":[\"static\"],\"name\":\"b\"},"
+		"{\"type\":\"gru\",\"units\":2,\"inputs\":[\"vector\"],\"name\":\"c\",\"return_sequences\":true},"
+		"{\"type\":\"fuse\",\"inputs\":[\"gru\",\"b\",\"c\"]},{\"type\":\"flatten\"}],"
+		"[{\"type\":\"gru\",\"units\":2,\"return_sequences\":false},"
+		"{\"type\":\"flatten\",\"inputs\":[\"vector\"],\"name\":\"v\"},"
+		"{\"type\":\"dense\",\"units\":2,\"name\":\"b\"},"
+		"{\"type\":\"dense\",\"units\":2,\"inputs\":[\"static\"],\"name\":\"c\"},"
+		"{\"type\":\"fuse\",\"fusion\":\"weighted\",\"inputs\":[\"gru\",\"b\",\"c\"]}],"
+		"[{\"type\":\"dense\",\"units\":2,\"inputs\":[\"vector\"],\"name\":\"a\"},"
+		"{\"type\":\"last\",\"inputs\":[\"past\"]},{\"type\":\"dense\",\"units\":2,\"name\":\"b\"},"
+		"{\"type\":\"fuse\",\"fusion\":\"weighted\",\"inputs\":[\"a\",\"b\"],\"name\":\"one\"},"
+		"{\"type\":\"fuse\",\"inputs\":[\"one\",\"a\"]},{\"type\":\"flatten\"}]]", NN_ROW(fuse)},
 	{"smoothing", "season",
 		"[{\"type\":\"smoothing\"},"
 	"{\"type\":\"smoothing\",\"season\":2}]", NN_ROW(smoothing)},

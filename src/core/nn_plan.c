@@ -48,14 +48,17 @@ row_next(const Builder *builder)
 static bool
 type_is_recurrent(const char *type)
 {
-	return strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0;
+	return nn_op_takes(&nn_ops[nn_op_find(type)], "return_sequences");
 }
 
 /* Does the op treat every step by itself? */
 static bool
 type_is_stepwise(const char *type)
 {
-	static const char *const types[] = {"dense", "activation", "dropout", "add", "concat"};
+	static const char *const types[] = {
+		"dense", "activation", "dropout", "add", "concat", "fuse", "graph", "graph_attention", "conv2d",
+		"max_pool", "mean_pool", "global_pool", "flatten_grid"
+	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(type, types[i]) == 0)
@@ -70,7 +73,8 @@ row_time(const NnPlan *plan, const NnLayer *layer, const char *type, const NnLay
 	bool		has[NN_TIME_WINDOW + 1] = {false};
 
 	if (layer->ninputs == 0)
-		return plan->nlayers == NN_LAYER_PAST ? NN_TIME_PAST : NN_TIME_APART;
+		return plan->nlayers == NN_LAYER_PAST ? NN_TIME_PAST : layer->arrays ? NN_TIME_WINDOW :
+			NN_TIME_APART;
 	for (uint32_t i = 0; i < layer->ninputs; i++)
 		has[plan->layer[layer->input[i]].time] = true;
 	if (has[NN_TIME_WINDOW])
@@ -105,6 +109,7 @@ row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
 		layer->input[i] = inputs[i];
 		layer->needs_gradient = layer->needs_gradient || plan->layer[inputs[i]].ntensors > 0 ||
 			plan->layer[inputs[i]].needs_gradient;
+		layer->arrays |= plan->layer[inputs[i]].arrays;
 	}
 	if (ninputs > 0)
 		layer->in = plan->layer[inputs[0]].out;
@@ -112,6 +117,8 @@ row_add(Builder *builder, const char *type, const char *name, uint32_t ninputs,
 	layer->first_tensor = plan->ntensors;
 	layer->first_pack = plan->npacks;
 	nn_ops[layer->op].plan(&builder->planner, layer, spec);
+	if (layer->out.rows == 0 && layer->out.S == layer->in.S)
+		layer->out.rows = layer->in.rows;	/* what keeps the sites keeps the grid */
 	layer->ntensors = plan->ntensors - layer->first_tensor;
 	layer->npacks = plan->npacks - layer->first_pack;
 	layer->output.offset = plan->nactivations;
@@ -134,22 +141,78 @@ row_name(const Builder *builder, const NnLayerSpec *spec, const char *suffix)
 	return nn_format(builder->planner.env, "%.40s%s", spec->name, suffix);
 }
 
+/* Does an array column fit where it is to be an input? */
+static void
+array_check(const NnEnv *env, const NnSpec *spec, const NnArraySpec *array)
+{
+	static const char *const taken[] = {"past", "future", "static"};
+	bool		clashes = false;
+
+	if (spec->nsites > 1 && array->rows * array->cols > 1)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "array column \"%s\" is an image, and %u sites are forecast at once",
+						  array->name, spec->nsites),
+				"Train one model for each series (\"space\": \"none\" does not join them), or give a vector "
+				"at each site.");
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		clashes = clashes || strcmp(taken[i], array->name) == 0;
+	for (uint32_t i = 0; i < spec->nlayers; i++)
+		clashes = clashes || strcmp(spec->layer[i].name, array->name) == 0;
+	if (clashes)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "array column \"%s\" has the name of a layer or an input", array->name),
+				"Name the column otherwise with AS, or the layer by \"name\".");
+}
+
 static void
 window_inputs_add(Builder *builder)
 {
 	static const char *const names[] = {"past", "future", "static"};
 	const NnSpec *spec = builder->planner.spec;
 	NnPlan	   *plan = builder->planner.plan;
+	uint32_t	S = spec->nsites,
+				rows = spec->grid_rows;
 	NnShape		shapes[] = {
-		{spec->context, 1, nn_spec_channels(spec)},
-		{spec->horizon, 1, spec->nfuture},
-		{1, 1, spec->nstatic}
+		{spec->context, S, nn_spec_channels(spec), rows},
+		{spec->horizon, S, spec->nfuture, rows},
+		{1, S, spec->nstatic, rows}
 	};
 
-	for (uint32_t i = 0; i < 3; i++)
+	for (uint32_t i = 0; i < NN_LAYER_ARRAY; i++)
 	{
-		plan->layer[i].out = shapes[i];	/* the op keeps it */
+		plan->layer[i].out = shapes[i]; /* the op keeps it */
 		row_add(builder, "input", names[i], 0, NULL, NULL);
+	}
+	for (uint32_t i = 0; i < spec->narrays; i++)
+	{
+		const NnArraySpec *array = &spec->array[i];
+		bool		image = array->rows * array->cols > 1;
+
+		array_check(builder->planner.env, spec, array);
+		plan->layer[plan->nlayers].out = (NnShape) {spec->context,
+			image ? array->rows * array->cols : S, array->C, image ? array->rows : rows};
+		plan->layer[plan->nlayers].arrays = 1u << i;
+		row_add(builder, "input", array->name, 0, NULL, NULL);
+	}
+	plan->first_layer = plan->nlayers;
+}
+
+/* The edges, as tensors that the caller fills and training leaves alone (nn_graph.h). */
+static void
+graph_add(Builder *builder)
+{
+	static const char *const names[] = {"source", "target", "weight"};
+	const NnSpec *spec = builder->planner.spec;
+	NnPlan	   *plan = builder->planner.plan;
+	NnLayer		graph = {.name = "edges"};
+
+	plan->graph = plan->ntensors;
+	for (uint32_t i = 0; spec->nedges > 0 && i < 3; i++)
+	{
+		uint32_t	tensor = nn_planner_tensor(&builder->planner, &graph, names[i], NN_INIT_GIVEN, 1,
+											   spec->nedges, 0);
+
+		plan->tensor[tensor].idle = true;
 	}
 }
 
@@ -171,6 +234,9 @@ input_find(Builder *builder, uint32_t position, const char *name)
 		builder->names_static = true;
 		return NN_LAYER_STATIC;
 	}
+	for (uint32_t i = 0; i < spec->narrays; i++)
+		if (strcmp(spec->array[i].name, name) == 0)
+			return NN_LAYER_ARRAY + i;
 	for (uint32_t i = 0; i < position; i++)
 		if (strcmp(spec->layer[i].name, name) == 0)
 			return builder->end[i];
@@ -190,9 +256,23 @@ layer_names(const NnLayerSpec *layer, const char *name)
 	return false;
 }
 
+/* Does the op learn nothing and keep the steps, so that what it is put before decides? */
+static bool
+type_is_transparent(const char *type)
+{
+	static const char *const types[] = {
+		"dropout", "activation", "max_pool", "mean_pool", "global_pool", "flatten_grid"
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Does the layer that takes the output of the one at position want the whole
- * sequence?  Looks through layers that keep the shape.
+ * sequence?  Looks through layers that only change the values or the sites of a step.
  */
 static bool
 sequence_wanted(const NnSpec *spec, uint32_t position)
@@ -210,9 +290,10 @@ sequence_wanted(const NnSpec *spec, uint32_t position)
 			!layer_names(&spec->layer[i], name))
 			continue;
 		if (type_is_recurrent(type) || strcmp(type, "flatten") == 0 || strcmp(type, "last") == 0 ||
-			strcmp(type, "attention") == 0 || strcmp(type, "segment") == 0)
+			strcmp(type, "attention") == 0 || strcmp(type, "segment") == 0 ||
+			strcmp(type, "lags") == 0)
 			return true;
-		if (strcmp(type, "dropout") != 0 && strcmp(type, "activation") != 0)
+		if (!type_is_transparent(type))
 			return false;
 		name = spec->layer[i].name;
 	}
@@ -329,7 +410,7 @@ output_units(const Builder *builder, const NnLayerSpec *given, NnShape in)
 	const NnSpec *spec = builder->planner.spec;
 	uint32_t	length = join_length(spec),
 				steps = length > 0 ? length : spec->horizon,
-				targets = spec->ntargets / in.S;
+				targets = spec->nsites > 1 ? spec->ntargets : spec->ntargets / in.S;
 	size_t		needed = nn_size_mul(env, nn_size_mul(env, steps, targets), nn_spec_outputs(spec));
 
 	if (length == 0 && in.T != 1)
@@ -338,11 +419,17 @@ output_units(const Builder *builder, const NnLayerSpec *given, NnShape in)
 						  given->name, in.T),
 				"Put a layer of type \"last\" or \"flatten\" before it, or set "
 				"\"return_sequences\" to false.");
-	if (in.S != 1 && (length == 0 || in.S != spec->ntargets))
+	if (spec->nsites > 1 && in.S != spec->nsites)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\", the last one, gets %u sites instead of %u",
+						  given->name, in.S, spec->nsites),
+				"The sites of the output are those of the rows: end pooled branches in a layer of type "
+				"\"global_pool\" or \"flatten\", and join them to one that keeps the sites.");
+	if (spec->nsites == 1 && in.S != 1 && (length == 0 || in.S != spec->ntargets))
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "layer \"%s\", the last one, gets %u sites instead of one",
 						  given->name, in.S),
-				"Put a layer of type \"join\" after it.");
+				"Put a layer of type \"join\" after it; behind an image, \"global_pool\" before it.");
 	if (needed > NN_MAX_UNITS)
 		nn_fail(env, NN_TOO_LARGE,
 				nn_format(env, "%u steps x %u targets x %u outputs are more than %d values",
@@ -378,6 +465,16 @@ dense_add(Builder *builder, const NnLayerSpec *given, uint32_t input, bool is_ou
 		end = row_add_one(builder, "activation", row_name(builder, given, "_activation"), end,
 						  &layer);
 	return end;
+}
+
+/* A layer of one input whose activation is a row of its own. */
+static uint32_t
+activated_add(Builder *builder, const NnLayerSpec *layer, uint32_t input)
+{
+	uint32_t	end = row_add_one(builder, layer->type, layer->name, input, layer);
+
+	return layer->activation == NN_LINEAR ? end :
+		row_add_one(builder, "activation", row_name(builder, layer, "_activation"), end, layer);
 }
 
 static uint32_t
@@ -421,6 +518,7 @@ static const struct
 }			type_inputs[] = {
 	{"add", 1, NN_MAX_INPUTS},
 	{"concat", 1, NN_MAX_INPUTS},
+	{"fuse", 2, NN_MAX_INPUTS},
 	{"attention", 1, 2},		/* query, states */
 	{"normalize", 2, 2},		/* sequence, statistics */
 	{"denormalize", 2, 3},		/* outputs, statistics, the layer that normalized */
@@ -487,6 +585,9 @@ spec_layer_add(Builder *builder, uint32_t position, uint32_t previous)
 		return dense_add(builder, layer, inputs[0], position == nn_plan_output_position(spec));
 	if (strcmp(layer->type, "residual") == 0)
 		return residual_add(builder, layer, inputs[0]);
+	if (strcmp(layer->type, "graph") == 0 || strcmp(layer->type, "graph_attention") == 0 ||
+		strcmp(layer->type, "conv2d") == 0)
+		return activated_add(builder, layer, inputs[0]);
 	return row_add(builder, layer->type, layer->name, ninputs, inputs, layer);
 }
 
@@ -500,7 +601,13 @@ unused_reject(const Builder *builder)
 	for (uint32_t i = 0; i < plan->nlayers; i++)
 		for (uint32_t j = 0; j < plan->layer[i].ninputs; j++)
 			used[plan->layer[i].input[j]] = true;
-	for (uint32_t i = NN_LAYER_FIRST; i + 1 < plan->nlayers; i++)
+	for (uint32_t i = NN_LAYER_ARRAY; i < plan->first_layer; i++)
+		if (!used[i])
+			nn_fail(builder->planner.env, NN_BAD_VALUE,
+					nn_format(builder->planner.env, "no layer takes array column \"%s\"",
+							  plan->layer[i].name),
+					"Name it among the \"inputs\" of a layer, or leave it out of past_covariates.");
+	for (uint32_t i = plan->first_layer; i + 1 < plan->nlayers; i++)
 		if (!used[i])
 			nn_fail(builder->planner.env, NN_BAD_VALUE,
 					nn_format(builder->planner.env, "no later layer takes the output of layer \"%s\"",
@@ -524,7 +631,7 @@ params_place(const NnSpec *spec, NnPlan *plan)
 		{
 			NnTensor   *tensor = &plan->tensor[i];
 
-			tensor->idle = tensor->idle && !decay;
+			tensor->idle = tensor->idle && (!decay || tensor->init == NN_INIT_GIVEN);
 			if (tensor->idle != (idle == 1))
 				continue;
 			tensor->span.offset = at;
@@ -555,7 +662,11 @@ nn_plan_build(const NnEnv *env, const NnSpec *spec, const NnKernels *kernels, ui
 	plan->horizon = spec->horizon;
 	plan->ntargets = spec->ntargets;
 	plan->outputs = nn_spec_outputs(spec);
+	plan->nsites = spec->nsites;
+	plan->nedges = spec->nedges;
+	plan->narrays = spec->narrays;
 	window_inputs_add(&builder);
+	graph_add(&builder);
 	for (uint32_t i = 0; i < spec->nlayers; i++)
 	{
 		previous = spec_layer_add(&builder, i, previous);
@@ -625,7 +736,8 @@ static void
 pack_add(NnPlanner *planner, const NnPack *pack)
 {
 	NnPlan	   *plan = planner->plan;
-	size_t		size = planner->kernels->packed_size(pack->M, pack->K);
+	size_t		size = nn_size_mul(planner->env, planner->kernels->packed_size(pack->M, pack->K),
+								   pack->taps);
 
 	if (plan->npacks == NN_MAX_PACKS)
 		nn_fail(planner->env, NN_TOO_LARGE, "the network has too many weight matrices",
@@ -641,12 +753,29 @@ void
 nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor, bool transpose)
 {
 	const NnTensor *t = &planner->plan->tensor[tensor];
-	NnPack		pack = {tensor, t->dim[0], t->dim[1], 0, t->dim[1], 1, 0, false, false};
+	NnPack		pack = {.tensor = tensor, .M = t->dim[0], .K = t->dim[1], .rs = t->dim[1], .cs = 1,
+	.taps = 1};
 
 	pack_add(planner, &pack);
 	if (!transpose)
 		return;
-	pack = (NnPack) {tensor, t->dim[1], t->dim[0], 0, 1, t->dim[1], 0, true, !layer->needs_gradient};
+	pack = (NnPack) {.tensor = tensor, .M = t->dim[1], .K = t->dim[0], .rs = 1, .cs = t->dim[1],
+		.taps = 1, .backward = true, .explain = !layer->needs_gradient};
+	pack_add(planner, &pack);
+}
+
+void
+nn_planner_pack_taps(NnPlanner *planner, NnLayer *layer, uint32_t tensor, uint32_t taps)
+{
+	const NnTensor *t = &planner->plan->tensor[tensor];
+	uint32_t	M = t->dim[0],
+				C = t->dim[1] / taps;
+	NnPack		pack = {.tensor = tensor, .M = M, .K = C, .rs = t->dim[1], .cs = 1, .taps = taps,
+	.next = C};
+
+	pack_add(planner, &pack);
+	pack = (NnPack) {.tensor = tensor, .M = C, .K = M, .rs = 1, .cs = t->dim[1], .taps = taps,
+		.next = C, .backward = true, .explain = !layer->needs_gradient};
 	pack_add(planner, &pack);
 }
 
@@ -655,12 +784,25 @@ nn_planner_pack_columns(NnPlanner *planner, NnLayer *layer, uint32_t tensor, uin
 						uint32_t count)
 {
 	const NnTensor *t = &planner->plan->tensor[tensor];
-	NnPack		pack = {tensor, t->dim[0], count, first, t->dim[1], 1, 0, false, false};
+	NnPack		pack = {.tensor = tensor, .M = t->dim[0], .K = count, .first = first,
+	.rs = t->dim[1], .cs = 1, .taps = 1};
 
 	(void) layer;
 	pack_add(planner, &pack);
-	pack = (NnPack) {tensor, count, t->dim[0], first, 1, t->dim[1], 0, true, false};
+	pack = (NnPack) {.tensor = tensor, .M = count, .K = t->dim[0], .first = first, .rs = 1,
+		.cs = t->dim[1], .taps = 1, .backward = true};
 	pack_add(planner, &pack);
+}
+
+void
+nn_planner_require_single(const NnPlanner *planner, const NnLayer *layer)
+{
+	if (planner->spec->nsites > 1)
+		nn_fail(planner->env, NN_BAD_VALUE,
+				nn_format(planner->env, "layer \"%s\" of type \"%s\" looks at one series at a time, not at "
+						  "%u sites at once", layer->name, nn_ops[layer->op].name, planner->spec->nsites),
+				"Use layers that keep the sites, such as \"gru\", \"graph\" or \"conv_lstm\", or set "
+				"\"space\" to \"none\".");
 }
 
 void

@@ -20,11 +20,12 @@
 #define NN_LAYER_PAST	0
 #define NN_LAYER_FUTURE	1
 #define NN_LAYER_STATIC	2
-#define NN_LAYER_FIRST	3
+#define NN_LAYER_ARRAY	3		/* the first of plan->narrays */
 
 typedef struct NnShape
 {
 	uint32_t	T, S, C;		/* time, sites, channels; lanes come last in memory */
+	uint32_t	rows;			/* of the grid that the sites are, row by row; 0: no grid */
 } NnShape;
 
 typedef struct NnSpan
@@ -40,7 +41,8 @@ typedef enum NnInit
 	NN_INIT_ORTHOGONAL,			/* orthogonal rows or columns per gate block (Saxe et al. 2014) */
 	NN_INIT_FORGET,				/* zeros; ones in the second gate block (Jozefowicz et al. 2015) */
 	NN_INIT_NORMAL,				/* standard normal */
-	NN_INIT_UNIFORM				/* uniform +- 0.05, as Keras's embeddings */
+	NN_INIT_UNIFORM,			/* uniform +- 0.05, as Keras's embeddings */
+	NN_INIT_GIVEN				/* zeros, for the caller to fill: the graph's edges; never trained */
 } NnInit;
 
 typedef struct NnTensor
@@ -74,6 +76,8 @@ typedef struct NnPack
 	uint32_t	M, K;
 	size_t		first;			/* element of the tensor that is (0, 0) */
 	size_t		rs, cs;			/* strides of the tensor as nn_kernel.h's pack takes them */
+	uint32_t	taps;			/* matrices of that kind one after the other: the next ... */
+	size_t		next;			/* ... begins so many elements of the tensor on */
 	size_t		offset;			/* in the packed slab */
 	bool		backward;		/* the transpose: only needed for training */
 	bool		explain;		/* ... and only for gradients of the window itself */
@@ -95,6 +99,14 @@ typedef struct NnLayer
 	NnSpread	spread;
 	bool		affine;			/* normalize: has a gain and a shift */
 	uint32_t	season;			/* residual, smoothing, recall: rows, 0: none */
+	uint32_t	kernel_size, strides;	/* convolutions; pools have their size in kernel_size */
+	NnPadding	padding;
+	NnPool		pool;			/* global_pool */
+	uint32_t	hops;			/* graph layers */
+	NnSupport	support;
+	NnFusion	fusion;
+	uint32_t	nlags, lag[NN_MAX_LAGS];
+	uint32_t	arrays;			/* bit i: the output depends on array column i */
 	uint32_t	first_tensor, ntensors, first_pack, npacks;
 	bool		needs_gradient; /* something below it has parameters: backward goes on */
 	NnSpan		output;			/* in the activation slab; its gradient in the gradient slab */
@@ -109,7 +121,10 @@ typedef struct NnPlan
 	uint32_t	nlayers, ntensors, npacks;
 	uint32_t	lanes;			/* of the widest tile */
 	uint32_t	context, horizon, ntargets, outputs;	/* outputs: raw per value */
-	uint32_t	output_layer;	/* [1][S][horizon * ntargets * outputs] */
+	uint32_t	nsites, nedges, narrays;
+	uint32_t	first_layer;	/* number of the first layer that is not an input */
+	uint32_t	graph;			/* number of the first tensor of the graph, see nn_graph.h */
+	uint32_t	output_layer;	/* [1][nsites][horizon * ntargets * outputs] */
 	size_t		nparams;
 	size_t		nactive;		/* parameters before the idle ones: what training moves */
 	size_t		nactivations, nsaved, nscratch, nmemory, npacked;	/* reals of each slab */
@@ -179,6 +194,16 @@ extern void nn_planner_pack(NnPlanner *planner, NnLayer *layer, uint32_t tensor,
  */
 extern void nn_planner_pack_columns(NnPlanner *planner, NnLayer *layer, uint32_t tensor,
 									uint32_t first, uint32_t count);
+
+/*
+ * The same for a tensor [M][taps * C], column tap * C + c: one pack of its taps' matrices
+ * [M][C] and one of their transposes, the taps one after the other in each.
+ */
+extern void nn_planner_pack_taps(NnPlanner *planner, NnLayer *layer, uint32_t tensor,
+								 uint32_t taps);
+
+/* Fails where several sites are forecast together: the layer's type looks at one series. */
+extern void nn_planner_require_single(const NnPlanner *planner, const NnLayer *layer);
 
 /* Reals per lane that forward leaves in the activation slab beside the output. */
 extern void nn_planner_kept(NnPlanner *planner, NnLayer *layer, size_t reals_per_lane);

@@ -323,6 +323,8 @@ void
 nn_predictor_forget(NnPredictor *predictor)
 {
 	predictor->data = NULL;
+	for (uint32_t i = 0; i < predictor->spec->ensemble_size; i++)
+		nn_forecaster_forget(predictor->network[i]);
 }
 
 bool

@@ -21,9 +21,6 @@
 #include "core/nn_member.h"
 #include "core/nn_model.h"
 
-/* Levels of intervals that one call may ask for. */
-#define NN_MAX_LEVELS 12
-
 typedef struct NnPredictor NnPredictor;
 
 /*

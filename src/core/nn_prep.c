@@ -13,7 +13,7 @@
  * Costs three passes over each column, strided by the number of columns, and a
  * few selections for quantiles; scratch of two doubles per training row.
  */
-#include "core/nn_data.h"
+#include "core/nn_array.h"
 
 #include <float.h>
 #include <math.h>
@@ -516,5 +516,7 @@ nn_prep_fit(const NnEnv *env, const NnSpec *spec, const NnSeries *series,
 	}
 	for (uint32_t k = 0; k < series->Cs; k++)
 		static_fit(&fit, prep, k);
+	if (series->narrays > 0)
+		nn_array_fit(env, spec, series, train_rows, prep);
 	return prep;
 }

@@ -58,7 +58,7 @@ recurrent_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec, cons
 		nn_fail(planner->env, NN_BAD_VALUE,
 				nn_format(planner->env, "layer \"%s\" has no \"units\"", spec->name),
 				"Set \"units\" to the size of the layer's state.");
-	layer->out = (NnShape) {layer->in.T, layer->in.S, H};
+	layer->out = (NnShape) {layer->in.T, layer->in.S, H, 0};
 	layer->activation = spec->activation;
 	layer->recurrent_activation = spec->recurrent_activation;
 	layer->peephole = spec->peephole;

@@ -35,12 +35,13 @@ nn_sites_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	uint32_t	G = planner->spec->ntargets;
 
 	(void) spec;
+	nn_planner_require_single(planner, layer);
 	if (layer->in.S != 1 || layer->in.C < G)
 		nn_fail(planner->env, NN_BAD_VALUE,
 				nn_format(planner->env, "layer \"%s\" of type \"sites\" gets %u sites of %u channels, "
 						  "not one site with the %u targets", layer->name, layer->in.S, layer->in.C, G),
 				"Put it first: its input is \"past\".");
-	layer->out = (NnShape) {layer->in.T, G, 1 + layer->in.C - G};
+	layer->out = (NnShape) {layer->in.T, G, 1 + layer->in.C - G, 0};
 }
 
 void
@@ -92,7 +93,7 @@ nn_segment_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	size_t		channels = nn_size_mul(planner->env, spec->length, layer->in.C);
 
 	layer->out = (NnShape) {(layer->in.T + spec->length - 1) / spec->length, layer->in.S,
-	channels_check(planner, layer, channels)};
+	channels_check(planner, layer, channels), 0};
 }
 
 /* Row of the input that is row i of segment j, where segments have w rows. */
@@ -150,7 +151,9 @@ nn_segment_backward(NnState *state, const NnLayer *layer)
  * join: the inverse at the output, [m][S][w * (G / S) * P] -> [1][1][horizon * G * P]
  * for G targets of P raw outputs, S = 1 or G.  Row i of segment j is step j * w + i;
  * steps beyond the horizon are dropped.  Channel (i * (G / S) + k) * P + p of a
- * segment is output p of target k (of the site's, where each has its own).
+ * segment is output p of target k (of the site's, where each has its own).  Where
+ * the rows themselves have S sites, each with all targets, they stay apart:
+ * [m][S][w * G * P] -> [1][S][horizon * G * P].
  */
 
 void
@@ -163,8 +166,10 @@ nn_join_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				G = s->ntargets,
 				S = layer->in.S;
 	size_t		of_step = nn_size_mul(env, G, P);
+	bool		apart = s->nsites > 1;
 
-	if ((S != 1 && S != G) || layer->in.C != nn_size_mul(env, w, of_step / S))
+	if (apart ? S != s->nsites || layer->in.C != nn_size_mul(env, w, of_step) :
+		(S != 1 && S != G) || layer->in.C != nn_size_mul(env, w, of_step / S))
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "layer \"%s\" of type \"join\" must follow the output layer", layer->name),
 				"Put it after the last dense layer, before \"denormalize\" or \"residual\".");
@@ -175,11 +180,13 @@ nn_join_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 				"Use a greater \"length\", or make more steps with a layer of type \"repeat\" or "
 				"\"decoder\".");
 	layer->outputs = P;
-	layer->out = (NnShape) {1, 1, channels_check(planner, layer, nn_size_mul(env, s->horizon, of_step))};
+	layer->out = (NnShape) {1, apart ? S : 1,
+	channels_check(planner, layer, nn_size_mul(env, s->horizon, of_step)), 0};
 }
 
 /*
- * Copies between segments [m][S][w][row] and outputs [horizon][S][row] of the
+ * Copies between segments [m][S][w][row] and outputs [horizon][S][row], or
+ * [S][horizon][row] of sites that stay apart, of the
  * gradients (adding to segments) or of the values (writing outputs).
  */
 static void
@@ -187,15 +194,18 @@ join_walk(NnState *state, const NnLayer *layer, nn_real *segments, nn_real *outp
 {
 	uint32_t	G = state->plan->ntargets,
 				S = layer->in.S,
-				w = layer->in.C / (G / S * layer->outputs);
-	size_t		n = (size_t) G / S * layer->outputs * state->L;
+				H = state->plan->horizon,
+				own = state->plan->nsites > 1 ? G : G / S,	/* targets of a site */
+				w = layer->in.C / (own * layer->outputs);
+	size_t		n = (size_t) own * layer->outputs * state->L;
 
 	for (uint32_t j = 0; j < layer->in.T; j++)
 		for (uint32_t s = 0; s < S; s++)
-			for (uint32_t i = 0; i < w && (size_t) j * w + i < state->plan->horizon; i++)
+			for (uint32_t i = 0; i < w && (size_t) j * w + i < H; i++)
 			{
+				size_t		step = (size_t) j * w + i;
 				nn_real    *x = segments + (((size_t) j * S + s) * w + i) * n,
-						   *y = outputs + (((size_t) j * w + i) * S + s) * n;
+						   *y = outputs + (layer->out.S > 1 ? s * (size_t) H + step : step * S + s) * n;
 
 				if (backward)	/* y(j * w + i, s) = x(j, s, i) */
 					state->kernels->axpy(x, 1, y, n);
@@ -233,7 +243,7 @@ nn_repeat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 						  layer->name, layer->in.T),
 				"Put a layer of type \"last\" or \"flatten\" before it.");
 	layer->out = (NnShape) {spec->steps ? spec->steps : planner->spec->horizon, layer->in.S,
-	layer->in.C};
+	layer->in.C, 0};
 }
 
 void

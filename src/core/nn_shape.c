@@ -17,7 +17,7 @@ nn_last_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 {
 	(void) planner;
 	(void) spec;
-	layer->out = (NnShape) {1, layer->in.S, layer->in.C};
+	layer->out = (NnShape) {1, layer->in.S, layer->in.C, 0};
 }
 
 static size_t
@@ -56,7 +56,7 @@ nn_flatten_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 		nn_fail(planner->env, NN_TOO_LARGE,
 				nn_format(planner->env, "layer \"%s\" would have %zu channels", spec->name, channels),
 				"Use a smaller context.");
-	layer->out = (NnShape) {1, layer->in.S, (uint32_t) channels};
+	layer->out = (NnShape) {1, layer->in.S, (uint32_t) channels, 0};
 }
 
 void
@@ -118,7 +118,7 @@ nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	if (channels > UINT32_MAX / NN_MAX_LANES)
 		nn_fail(env, NN_TOO_LARGE, nn_format(env, "layer \"%s\" would have %zu channels",
 											 layer->name, channels), NULL);
-	layer->out = (NnShape) {T, S, (uint32_t) channels};
+	layer->out = (NnShape) {T, S, (uint32_t) channels, 0};
 }
 
 /* Row of an input of that shape that is joined at step t and site s. */

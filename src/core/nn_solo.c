@@ -45,7 +45,7 @@ nn_solo_width(const NnPlan *plan, uint32_t i)
 {
 	uint32_t	C = plan->layer[i].out.C;
 
-	return i < NN_LAYER_FIRST ? C : padded(C);
+	return i < NN_LAYER_ARRAY ? C : padded(C);
 }
 
 nn_real *
@@ -358,11 +358,13 @@ cell_supported(const NnLayer *layer)
 bool
 nn_solo_supports(const NnPlan *plan)
 {
+	if (plan->nsites != 1 || plan->narrays != 0)
+		return false;
 	for (uint32_t i = 0; i < plan->nlayers; i++)
 	{
 		const NnLayer *layer = &plan->layer[i];
 
-		if (i < NN_LAYER_FIRST)
+		if (i < plan->first_layer)
 			continue;
 		if (layer->out.S != 1 || operation_of(layer) == NULL || !cell_supported(layer))
 			return false;
@@ -482,6 +484,6 @@ nn_solo_continue(NnSolo *solo, const NnPlan *next)
 void
 nn_solo_forward(NnSolo *solo)
 {
-	for (uint32_t i = NN_LAYER_FIRST; i < solo->plan->nlayers; i++)
+	for (uint32_t i = solo->plan->first_layer; i < solo->plan->nlayers; i++)
 		solo->forward[i] (solo, i);
 }

@@ -23,7 +23,7 @@ static const char *const missing_words[] = {
 static const char *const outlier_words[] = {"none", "iqr", "zscore", "winsorise", NULL};
 static const char *const architecture_words[] = {
 	"auto", "lstm", "gru", "rnn", "segment", "encoder_decoder", "attention", "hybrid", "linear",
-	"seasonal", "ensemble", NULL
+	"seasonal", "ensemble", "graph", "graph_lstm", "graph_gru", "conv_lstm", "conv_gru", NULL
 };
 static const char *const normalization_words[] = {
 	"auto", "none", "last", "mean", "standard", "reversible", NULL
@@ -31,6 +31,9 @@ static const char *const normalization_words[] = {
 static const char *const head_words[] = {"direct", "recursive", NULL};
 static const char *const calibration_words[] = {"conformal", "adaptive", "none", NULL};
 static const char *const on_error_words[] = {"fail", "skip", NULL};
+static const char *const space_words[] = {"auto", "graph", "grid", "none", NULL};
+static const char *const weighing_words[] = {"gaussian", "inverse", "none", NULL};
+static const char *const cells_words[] = {"square", "hexagonal", NULL};
 static const char *const member_words[] = {
 	"network", "naive", "seasonal_naive", "mean", "drift", "holt_winters",
 	"holt_winters_multiplicative", "holt_winters_damped", "holt_winters_multiplicative_damped",
@@ -53,6 +56,11 @@ static const NnField spec_fields[] = {
 	{"future_covariates", NN_FIELD_INT, NN_USE_SHAPE, SPEC(nfuture), 0, NN_MAX_COLUMNS, false, NULL},
 	{"static_covariates", NN_FIELD_INT, NN_USE_SHAPE, SPEC(nstatic), 0, NN_MAX_COLUMNS, false, NULL},
 	{"embedded_series", NN_FIELD_INT, NN_USE_SHAPE, SPEC(nseries), 0, 10000000, false, NULL},
+	{"sites", NN_FIELD_INT, NN_USE_SHAPE, SPEC(nsites), 1, NN_MAX_SITES, false, NULL},
+	{"grid_rows", NN_FIELD_INT, NN_USE_SHAPE, SPEC(grid_rows), 0, NN_MAX_SITES, false, NULL},
+	{"hexagonal", NN_FIELD_BOOL, NN_USE_SHAPE, SPEC(hexagonal), 0, 0, false, NULL},
+	{"edges", NN_FIELD_INT, NN_USE_SHAPE, SPEC(nedges), 0, NN_MAX_EDGES, false, NULL},
+	{"arrays", NN_FIELD_ARRAYS, NN_USE_SHAPE, 0, 0, 0, false, NULL},
 	{"layers", NN_FIELD_LAYERS, NN_USE_SPEC, 0, 0, 0, false, NULL},
 	{"loss", NN_FIELD_WORD, NN_USE_SPEC, SPEC(loss), 0, 0, false, loss_words},
 	{"huber_delta", NN_FIELD_REAL, NN_USE_SPEC, SPEC(huber_delta), 0, NN_BIG, true, NULL},
@@ -104,6 +112,16 @@ static const NnField spec_fields[] = {
 	{"calendar", NN_FIELD_SET, NN_USE_SPEC, SPEC(calendar), 0, 31, false, calendar_words},
 	{"holidays", NN_FIELD_QUERY, NN_USE_SPEC, SPEC(holidays), 0, 0, false, NULL},
 	{"on_error", NN_FIELD_WORD, NN_USE_SPEC, SPEC(on_error), 0, 0, false, on_error_words},
+	{"space", NN_FIELD_WORD, NN_USE_SPEC, SPEC(space), 0, 0, false, space_words},
+	{"graph", NN_FIELD_QUERY, NN_USE_SPEC, SPEC(graph), 0, 0, false, NULL},
+	{"neighbors", NN_FIELD_INT, NN_USE_SPEC, SPEC(neighbors), 0, NN_MAX_SITES, false, NULL},
+	{"distance", NN_FIELD_REAL, NN_USE_SPEC, SPEC(distance), 0, NN_BIG, false, NULL},
+	{"kernel", NN_FIELD_WORD, NN_USE_SPEC, SPEC(kernel), 0, 0, false, weighing_words},
+	{"sigma", NN_FIELD_REAL, NN_USE_SPEC, SPEC(sigma), 0, NN_BIG, false, NULL},
+	{"threshold", NN_FIELD_REAL, NN_USE_SPEC, SPEC(threshold), 0, 1, false, NULL},
+	{"directed", NN_FIELD_BOOL, NN_USE_SPEC, SPEC(directed), 0, 0, false, NULL},
+	{"grid", NN_FIELD_QUERY, NN_USE_SPEC, SPEC(grid), 0, 0, false, NULL},
+	{"cells", NN_FIELD_WORD, NN_USE_SPEC, SPEC(cells), 0, 0, false, cells_words},
 	{"from_model", NN_FIELD_TEXT, NN_USE_HOST, SPEC(from_model), 0, 0, false, NULL},
 	{"freeze", NN_FIELD_NAMES, NN_USE_HOST, SPEC(nfreeze), 0, 0, false, NULL},
 	{"deploy", NN_FIELD_BOOL, NN_USE_HOST, SPEC(deploy), 0, 0, false, NULL},
@@ -176,6 +194,7 @@ nn_spec_default(NnSpec *spec)
 {
 	memset(spec, 0, sizeof(*spec));
 	spec->context = spec->horizon = spec->forecast_horizon = spec->ntargets = 1;
+	spec->nsites = 1;
 	spec->loss = NN_LOSS_MSE;
 	spec->huber_delta = 1.0;
 	spec->nquantiles = 3;
@@ -204,6 +223,8 @@ nn_spec_default(NnSpec *spec)
 	spec->ensemble_size = spec->folds = 1;
 	spec->members = NN_MEMBER_NETWORK;
 	spec->calibration = NN_CALIBRATION_CONFORMAL;
+	spec->neighbors = 8;
+	spec->threshold = 0.1;
 	spec->deploy = true;
 	spec->form.activation = NN_TANH;
 	spec->form.recurrent_activation = NN_SIGMOID;
@@ -288,6 +309,10 @@ meaning_check(const NnReader *reader, const NnJson *options, const NnSpec *spec)
 		"Set \"schedule\" to \"step\", \"cosine\" or \"plateau\"."},
 		{"outlier_threshold", spec->outliers != NN_OUTLIERS_NONE, "outliers", "none",
 		"Set \"outliers\" to \"iqr\", \"zscore\" or \"winsorise\"."},
+		{"cells", spec->grid[0] != '\0', "grid", "",
+		"Cells of a grid of places are found by the places; \"grid\" names columns that count them."},
+		{"sigma", spec->kernel == NN_WEIGHING_GAUSSIAN, "kernel", weighing_words[spec->kernel],
+		"It belongs to \"gaussian\"."},
 		{"freeze", spec->from_model[0] != '\0', "from_model", "",
 		"It keeps layers of the model that \"from_model\" names."}
 	};
@@ -300,6 +325,36 @@ meaning_check(const NnReader *reader, const NnJson *options, const NnSpec *spec)
 								  rules[i].choice) :
 						nn_format(env, "option \"%s\" has no meaning for %s \"%s\"", rules[i].key,
 								  rules[i].choice, rules[i].chosen), rules[i].hint);
+}
+
+/* What says where series are: edges, columns and places are three ways of it. */
+static void
+space_check(const NnReader *reader, const NnSpec *spec)
+{
+	static const char *const of_distance[] = {
+		"neighbors", "distance", "kernel", "sigma", "threshold"
+	};
+	const NnEnv *env = reader->env;
+	bool		edges = spec->graph[0] != '\0',
+				columns = spec->grid[0] != '\0';
+
+	if (edges && columns)
+		nn_reader_fail(reader, NN_BAD_VALUE, "option \"graph\" cannot be combined with \"grid\"",
+					   "Sites have edges of the caller's, or they are cells of a grid.");
+	if ((edges && spec->space != NN_SPACE_AUTO && spec->space != NN_SPACE_GRAPH) ||
+		(columns && spec->space != NN_SPACE_AUTO && spec->space != NN_SPACE_GRID))
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   nn_format(env, "option \"%s\" has no meaning for space \"%s\"",
+								 edges ? "graph" : "grid", space_words[spec->space]),
+					   "Leave \"space\" out.");
+	for (size_t i = 0; i < NFIELDS(of_distance); i++)
+		if (nn_spec_given(spec, of_distance[i]) && (edges || columns || spec->space >= NN_SPACE_GRID))
+			nn_reader_fail(reader, NN_BAD_VALUE,
+						   nn_format(env, "option \"%s\" has no meaning for %s", of_distance[i],
+									 edges ? "edges that option \"graph\" gives" :
+									 columns ? "cells that option \"grid\" places" :
+									 nn_format(env, "space \"%s\"", space_words[spec->space])),
+						   "It makes edges of the distances between the places of \"geom\".");
 }
 
 /* Settings that contradict each other. */
@@ -387,6 +442,7 @@ nn_spec_parse(const NnEnv *env, const NnJson *options, NnSpec *spec)
 	if (!(spec->members & NN_MEMBER_NETWORK))
 		nn_fail(env, NN_BAD_VALUE, "option \"members\" lacks \"network\"",
 				"Simple methods stand beside a network; lstm.backtest shows how they do by themselves.");
+	space_check(&reader, spec);
 	if (options != NULL)
 		meaning_check(&reader, options, spec);
 }

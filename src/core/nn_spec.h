@@ -26,6 +26,12 @@
 #define NN_MAX_SETTINGS	128		/* keys that options know */
 #define NN_MAX_FREEZE	16		/* names that "freeze" takes */
 #define NN_MAX_QUERY	1024	/* bytes of a setting that is a query, with the NUL */
+#define NN_MAX_LAGS		64		/* rows that a layer of type lags may pick */
+#define NN_MAX_ARRAYS	4		/* array columns */
+#define NN_MAX_ARRAY	1048576	/* numbers in one array */
+#define NN_MAX_SITES	262144	/* sites of a graph, cells of a grid, pixels of an array */
+#define NN_MAX_EDGES	4194304
+#define NN_MAX_KERNEL	15		/* cells along each side of a convolution's kernel */
 
 /* In place of the number of a trained series: */
 #define NN_IDENTITY_UNSEEN	UINT32_MAX	/* one that was not trained */
@@ -99,7 +105,11 @@ typedef enum NnArchitecture
 	NN_ARCHITECTURE_HYBRID,		/* exponential smoothing and LSTM */
 	NN_ARCHITECTURE_LINEAR,
 	NN_ARCHITECTURE_SEASONAL,	/* a mixture of the window's seasons, and what a GRU adds */
-	NN_ARCHITECTURE_ENSEMBLE	/* auto, always beside all simple members */
+	NN_ARCHITECTURE_ENSEMBLE,	/* auto, always beside all simple members */
+	/* Over several sites: */
+	NN_ARCHITECTURE_GRAPH,		/* neighbours mixed in every row, then a GRU */
+	NN_ARCHITECTURE_GRAPH_LSTM, NN_ARCHITECTURE_GRAPH_GRU,	/* neighbours within the cell */
+	NN_ARCHITECTURE_CONV_LSTM, NN_ARCHITECTURE_CONV_GRU
 } NnArchitecture;
 
 typedef enum NnNormalization
@@ -123,6 +133,28 @@ typedef enum NnOnError
 	NN_ON_ERROR_FAIL,
 	NN_ON_ERROR_SKIP			/* leave bad series out, and say so */
 } NnOnError;
+
+/* What the series are to each other. */
+typedef enum NnSpace
+{
+	NN_SPACE_AUTO,				/* what is known of places decides */
+	NN_SPACE_GRAPH,				/* sites with edges between them */
+	NN_SPACE_GRID,				/* cells, row by row */
+	NN_SPACE_NONE				/* nothing: every series by itself */
+} NnSpace;
+
+/* From distances to weights of edges. */
+typedef enum NnWeighing
+{
+	NN_WEIGHING_GAUSSIAN,		/* exp(-(distance / sigma)^2) */
+	NN_WEIGHING_INVERSE,		/* least distance / distance */
+	NN_WEIGHING_NONE			/* 1 */
+} NnWeighing;
+
+typedef enum NnCells
+{
+	NN_CELLS_SQUARE, NN_CELLS_HEXAGONAL
+} NnCells;
 
 typedef enum NnCalibration
 {
@@ -148,6 +180,35 @@ typedef enum NnInitializer
 	NN_INITIALIZER_GLOROT, NN_INITIALIZER_ZEROS
 } NnInitializer;
 
+/* What a convolution sees beyond the edge of the grid. */
+typedef enum NnPadding
+{
+	NN_PADDING_SAME,			/* zeros; as many cells come out as go in (by the stride) */
+	NN_PADDING_VALID			/* nothing: only places where the whole kernel fits */
+} NnPadding;
+
+/* What global_pool makes of all sites. */
+typedef enum NnPool
+{
+	NN_POOL_MEAN, NN_POOL_MAX
+} NnPool;
+
+/* Which neighbours a graph layer mixes; every one sees its own site too. */
+typedef enum NnSupport
+{
+	NN_SUPPORT_FORWARD,			/* random walk along the edges */
+	NN_SUPPORT_BOTH,			/* ... and against them: diffusion, Li et al. 2018 */
+	NN_SUPPORT_CHEBYSHEV,		/* polynomials of the Laplacian, Defferrard et al. 2016 */
+	NN_SUPPORT_ADAPTIVE,		/* learned from embeddings of the sites, Wu et al. 2019 */
+	NN_SUPPORT_ALL				/* both, and adaptive */
+} NnSupport;
+
+typedef enum NnFusion
+{
+	NN_FUSION_GATED,			/* a share for each branch, channel by channel, from the branches */
+	NN_FUSION_WEIGHTED			/* a x_1 + (1 - a) x_2 + sum_k w_k x_k, a in (0, 1) and w_k learned */
+} NnFusion;
+
 /* One layer as the user wrote it.  Attributes a type does not have are errors. */
 typedef struct NnLayerSpec
 {
@@ -171,7 +232,24 @@ typedef struct NnLayerSpec
 	uint32_t	steps;			/* type repeat, decoder: 0: as many as the horizon needs */
 	uint32_t	heads;			/* type attention */
 	uint32_t	season;			/* type residual, smoothing, recall: rows; 0: none */
+	uint32_t	kernel_size;	/* convolutions: cells along each side; odd unless valid */
+	uint32_t	strides;		/* convolutions, pools: cells between two places; 0: pool_size */
+	NnPadding	padding;
+	uint32_t	pool_size;		/* pools: cells along each side */
+	NnPool		pool;			/* type global_pool */
+	uint32_t	hops;			/* graph layers: steps along the edges */
+	NnSupport	support;		/* graph layers */
+	NnFusion	fusion;			/* type fuse */
+	uint32_t	nlags;			/* type lags: rows picked, counted back from the newest, which is 1 */
+	uint32_t	lag[NN_MAX_LAGS];
 } NnLayerSpec;
+
+/* An array column: pixels of an image by row and time, or one vector (1 x 1). */
+typedef struct NnArraySpec
+{
+	char		name[NN_MAX_NAME];	/* of the column and of the input layer */
+	uint32_t	rows, cols, C;
+} NnArraySpec;
 
 /* The short form as given; expanded into layers once the rows are known. */
 typedef struct NnShortForm
@@ -198,6 +276,18 @@ typedef struct NnSpec
 	uint32_t	ntargets, npast, nstatic;
 	uint32_t	nfuture;		/* given ones, then those made from calendar and holidays */
 	uint32_t	nseries;		/* series embedded in the network; 0: none is */
+
+	/*
+	 * Space.  With more than one site all series are forecast together: series s of
+	 * the rows is site s, all have the same rows in time, a window is all of them at
+	 * one origin.
+	 */
+	uint32_t	nsites;			/* 1: every series by itself */
+	uint32_t	grid_rows;		/* sites are cells, row by row; 0: no grid */
+	bool		hexagonal;		/* ... whose odd columns lie half a cell lower */
+	uint32_t	nedges;			/* of the graph over the sites; 0: none */
+	uint32_t	narrays;
+	NnArraySpec array[NN_MAX_ARRAYS];
 
 	/* Network: no layers after nn_spec_parse where a short form is to be expanded. */
 	uint32_t	nlayers;
@@ -249,6 +339,18 @@ typedef struct NnSpec
 	char		holidays[NN_MAX_QUERY]; /* table or query of dates, "": none */
 	NnOnError	on_error;
 
+	/* Where the series are; the host makes sites of it (pg/space.h) */
+	NnSpace		space;
+	char		graph[NN_MAX_QUERY];	/* query of edges, "": none */
+	uint32_t	neighbors;		/* edges into a site at the most, 0: no limit */
+	double		distance;		/* of neighbours at the most, 0: no limit */
+	NnWeighing	kernel;
+	double		sigma;			/* 0: from the distances */
+	double		threshold;		/* weaker edges are left out */
+	bool		directed;		/* an edge is there in the one direction only */
+	char		grid[NN_MAX_QUERY]; /* columns that say row and column, "": none */
+	NnCells		cells;
+
 	/* Not part of the model (never written): what the host does around it. */
 	bool		deploy;
 	uint32_t	progress;				/* a line every so many epochs, 0: none */
@@ -283,6 +385,27 @@ extern bool nn_spec_given(const NnSpec *spec, const char *key);
  * "ensemble" mean "lstm" here; nn_auto.h chooses another for them before.
  */
 extern void nn_spec_expand(const NnEnv *env, NnSpec *spec);
+
+/*
+ * What networks over several sites are made and, by "auto", trained with.  All that
+ * was tried out of their defaults is in one table, in nn_spec_short.c.
+ */
+typedef struct NnSiteRecipe
+{
+	NnArchitecture architecture;
+	uint32_t	units;
+	uint32_t	mixed;			/* graph: units of the layer that mixes neighbours */
+	uint32_t	hops;			/* along the edges, in every layer that looks along them */
+	uint32_t	kernel_size;	/* cells along each side */
+	/* Only where "auto" chooses: */
+	uint32_t	context;		/* rows without a season */
+	uint32_t	batch_size;
+	double		learning_rate;
+	uint32_t	steps;			/* of the optimiser */
+} NnSiteRecipe;
+
+/* NULL where the architecture does not look at neighbours. */
+extern const NnSiteRecipe *nn_site_recipe(NnArchitecture architecture);
 
 /* Is there a layer of that type? */
 extern bool nn_spec_has(const NnSpec *spec, const char *type);

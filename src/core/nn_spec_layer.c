@@ -16,6 +16,12 @@
 
 static const char *const initializer_words[] = {"glorot", "zeros", NULL};
 static const char *const center_words[] = {"none", "last", "mean", NULL};
+static const char *const support_words[] = {
+	"forward", "both", "chebyshev", "adaptive", "all", NULL
+};
+static const char *const padding_words[] = {"same", "valid", NULL};
+static const char *const pool_words[] = {"mean", "max", NULL};
+static const char *const fusion_words[] = {"gated", "weighted", NULL};
 static const char *const spread_words[] = {"none", "standard", "mean", NULL};
 
 static const NnField layer_fields[] = {
@@ -37,7 +43,18 @@ static const NnField layer_fields[] = {
 	{"length", NN_FIELD_INT, NN_USE_LAYER, LAYER(length), 1, NN_MAX_STEPS, false, NULL},
 	{"steps", NN_FIELD_INT, NN_USE_LAYER, LAYER(steps), 0, NN_MAX_STEPS, false, NULL},
 	{"heads", NN_FIELD_INT, NN_USE_LAYER, LAYER(heads), 1, 64, false, NULL},
-	{"season", NN_FIELD_INT, NN_USE_LAYER, LAYER(season), 0, NN_MAX_STEPS, false, NULL}
+	{"season", NN_FIELD_INT, NN_USE_LAYER, LAYER(season), 0, NN_MAX_STEPS, false, NULL},
+	{"filters", NN_FIELD_INT, NN_USE_LAYER, LAYER(units), 1, NN_MAX_UNITS, false, NULL},	/* Keras */
+	{"kernel_size", NN_FIELD_INT, NN_USE_LAYER, LAYER(kernel_size), 1, NN_MAX_KERNEL, false,
+	NULL},
+	{"strides", NN_FIELD_INT, NN_USE_LAYER, LAYER(strides), 1, 1024, false, NULL},
+	{"padding", NN_FIELD_WORD, NN_USE_LAYER, LAYER(padding), 0, 0, false, padding_words},
+	{"pool_size", NN_FIELD_INT, NN_USE_LAYER, LAYER(pool_size), 1, 1024, false, NULL},
+	{"pool", NN_FIELD_WORD, NN_USE_LAYER, LAYER(pool), 0, 0, false, pool_words},
+	{"hops", NN_FIELD_INT, NN_USE_LAYER, LAYER(hops), 1, 8, false, NULL},
+	{"fusion", NN_FIELD_WORD, NN_USE_LAYER, LAYER(fusion), 0, 0, false, fusion_words},
+	{"lags", NN_FIELD_LAGS, NN_USE_LAYER, LAYER(nlags), 1, NN_MAX_STEPS, false, NULL},
+	{"support", NN_FIELD_WORD, NN_USE_LAYER, LAYER(support), 0, 0, false, support_words}
 };
 
 #define NFIELDS (sizeof(layer_fields) / sizeof(layer_fields[0]))
@@ -50,9 +67,15 @@ nn_layer_spec_default(NnLayerSpec *layer, const char *type)
 	layer->return_sequences = -1;
 	layer->recurrent_activation = NN_SIGMOID;
 	layer->heads = layer->length = 1;
+	layer->kernel_size = 3;
+	layer->strides = 1;
+	layer->pool_size = 2;
+	layer->hops = 2;
 	layer->center = NN_CENTER_LAST;
-	if (strcmp(type, "lstm") == 0 || strcmp(type, "gru") == 0 || strcmp(type, "rnn") == 0)
+	if (nn_op_takes(&nn_ops[nn_op_find(type)], "return_sequences"))
 		layer->activation = NN_TANH;
+	if (strcmp(type, "max_pool") == 0 || strcmp(type, "mean_pool") == 0)
+		layer->strides = 0;
 	if (strcmp(type, "dropout") == 0)
 		layer->rate = 0.5;
 }
@@ -106,10 +129,10 @@ layer_name_check(const NnReader *reader, const NnSpec *spec, uint32_t position)
 					"Give each layer a name of its own.");
 	if (strcmp(layer->name, "past") == 0 || strcmp(layer->name, "future") == 0 ||
 		strcmp(layer->name, "static") == 0 || strcmp(layer->name, "prep") == 0 ||
-		strcmp(layer->name, "log") == 0)
+		strcmp(layer->name, "log") == 0 || strcmp(layer->name, "edges") == 0)
 		nn_reader_fail(reader, NN_BAD_VALUE,
 					nn_format(reader->env, "a layer cannot be named \"%s\"", layer->name),
-					"The names past, future, static, prep and log are taken.");
+					"The names past, future, static, prep, log and edges are taken.");
 	for (const char *c = layer->name; *c; c++)
 		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
 			  *c == '_' || *c == '-'))
@@ -262,6 +285,8 @@ layer_write(NnText *text, const NnLayerSpec *layer)
 
 		if (!nn_op_takes(op, field->key) ||
 			(field->offset == LAYER(units) && layer->units == 0) ||
+			strcmp(field->key, "filters") == 0 ||	/* it is units */
+			(field->offset == LAYER(strides) && layer->strides == 0) ||
 			(field->offset == LAYER(return_sequences) && layer->return_sequences < 0))
 			continue;
 		nn_field_write(text, field, layer);

@@ -30,6 +30,13 @@ typedef struct Maker
 #define CELLS (BIT(LSTM) | BIT(GRU) | BIT(RNN))
 #define CHOSEN (BIT(AUTO) | BIT(ENSEMBLE))
 #define ALL (~0u & ~CHOSEN)
+#define GRAPHS (BIT(GRAPH) | BIT(GRAPH_LSTM) | BIT(GRAPH_GRU))
+#define GRIDS (BIT(CONV_LSTM) | BIT(CONV_GRU))
+#define SPATIAL (GRAPHS | GRIDS)
+/* What can look at several sites at once, with or without their neighbours. */
+#define OVER_SITES (CELLS | BIT(LINEAR) | SPATIAL)
+/* What looks at array columns. */
+#define OVER_ARRAYS (CELLS | SPATIAL)
 
 static const struct
 {
@@ -37,18 +44,18 @@ static const struct
 	unsigned	readers;
 }			form_readers[] = {
 	{"units", ALL & ~BIT(LINEAR)},
-	{"num_layers", CELLS | BIT(ATTENTION) | BIT(HYBRID)},
-	{"activation", CELLS},
-	{"recurrent_activation", CELLS},
+	{"num_layers", CELLS | BIT(ATTENTION) | BIT(HYBRID) | SPATIAL},
+	{"activation", CELLS | SPATIAL},
+	{"recurrent_activation", CELLS | SPATIAL},
 	{"peephole", BIT(LSTM)},
 	{"bidirectional", CELLS},
-	{"residual", CELLS | BIT(ENCODER_DECODER) | BIT(ATTENTION)},
+	{"residual", CELLS | BIT(ENCODER_DECODER) | BIT(ATTENTION) | SPATIAL},
 	{"dropout", ALL & ~BIT(LINEAR)},
 	{"recurrent_dropout", CELLS},
-	{"normalization", ALL & ~BIT(HYBRID)},
+	{"normalization", ALL & ~BIT(HYBRID) & ~SPATIAL},
 	{"segment_length", BIT(SEGMENT) | BIT(SEASONAL)},
 	{"skip", BIT(SEGMENT)},
-	{"residual_season", CELLS | BIT(ENCODER_DECODER) | BIT(ATTENTION) | BIT(HYBRID)},
+	{"residual_season", CELLS | BIT(ENCODER_DECODER) | BIT(ATTENTION) | BIT(HYBRID) | SPATIAL},
 	{"series_embedding", ALL & ~BIT(LINEAR)},
 	{"head", ALL}
 };
@@ -74,6 +81,58 @@ nn_short_form_check(const NnReader *reader, const NnSpec *spec)
 		nn_reader_fail(reader, NN_BAD_VALUE,
 					   "option \"recurrent_activation\" has no meaning for architecture \"rnn\"",
 					   "A plain RNN has no gates; set \"activation\".");
+}
+
+const NnSiteRecipe *
+nn_site_recipe(NnArchitecture architecture)
+{
+	static const NnSiteRecipe recipes[] = {
+		/* architecture, units, mixed, hops, kernel; context, batch, rate, steps */
+		{NN_ARCHITECTURE_GRAPH, 64, 16, 2, 0, 24, 32, 3e-3, 600},
+		{NN_ARCHITECTURE_GRAPH_LSTM, 64, 0, 2, 0, 24, 32, 3e-3, 600},
+		{NN_ARCHITECTURE_GRAPH_GRU, 64, 0, 2, 0, 24, 32, 3e-3, 600},
+		{NN_ARCHITECTURE_CONV_LSTM, 32, 0, 0, 3, 16, 16, 3e-3, 600},
+		{NN_ARCHITECTURE_CONV_GRU, 32, 0, 0, 3, 16, 16, 3e-3, 600}
+	};
+
+	for (size_t i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++)
+		if (recipes[i].architecture == architecture)
+			return &recipes[i];
+	return NULL;
+}
+
+/* Does the architecture fit how many sites there are, and what joins them? */
+static void
+sites_check(const NnEnv *env, const NnSpec *spec, const NnShortForm *form)
+{
+	NnArchitecture architecture = form->architecture;
+	const char *name = nn_architecture_name(architecture);
+	unsigned	bit = 1u << architecture;
+
+	if (spec->nsites > 1 && !(bit & OVER_SITES))
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "architecture \"%s\" looks at one series at a time, not at %u sites at once",
+						  name, spec->nsites),
+				"Use \"lstm\", \"gru\", \"rnn\", \"linear\" or one that looks at neighbours, or set "
+				"\"space\" to \"none\".");
+	if (spec->nsites > 1 && form->normalization != NN_NORMALIZATION_AUTO &&
+		form->normalization != NN_NORMALIZATION_NONE)
+		nn_fail(env, NN_BAD_VALUE, "option \"normalization\" has no meaning for several sites at once",
+				"Leave it out; \"residual\" forecasts the change from the last value.");
+	if (spec->narrays > 0 && !(bit & OVER_ARRAYS))
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "architecture \"%s\" does not look at array column \"%s\"", name,
+						  spec->array[0].name),
+				"Use \"lstm\", \"gru\" or \"rnn\", or write \"layers\" of which one names the column among "
+				"its \"inputs\".");
+	if ((bit & GRAPHS) && spec->nedges == 0)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "architecture \"%s\" needs edges between the series", name),
+				"Give the places of the series as geom => ..., or their edges as option \"graph\".");
+	if ((bit & GRIDS) && spec->grid_rows == 0)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "architecture \"%s\" needs series that are cells of a grid", name),
+				"Give regular places as geom => ..., or columns of row and column as option \"grid\".");
 }
 
 /* ------------------------------------------------------------------------
@@ -130,6 +189,48 @@ normalization_add(Maker *maker, const char *from)
 	input_add(layer, maker->statistics);
 	layer->affine = kind == NN_NORMALIZATION_REVERSIBLE;
 	maker->normalized = layer->name;
+}
+
+/* The array column, step by step made into channels, is summed up by a GRU; its name. */
+static const char *
+array_add(Maker *maker, const NnArraySpec *array)
+{
+	uint32_t	least = array->rows < array->cols ? array->rows : array->cols;
+	NnLayerSpec *layer = layer_add(maker, array->rows * array->cols > 1 ? "conv2d" : "dense");
+
+	input_add(layer, array->name);
+	layer->units = array->rows * array->cols > 1 ? 8 : 16;
+	layer->activation = NN_RELU;
+	if (array->rows * array->cols > 1)
+	{
+		if (least >= 4)
+			layer_add(maker, "max_pool");
+		layer = layer_add(maker, "conv2d");
+		layer->units = 16;
+		layer->activation = NN_RELU;
+		layer_add(maker, "global_pool");
+	}
+	layer = layer_add(maker, "gru");
+	layer->units = 16;
+	layer->return_sequences = 0;
+	return layer->name;
+}
+
+/* Joins the array columns to the newest layer. */
+static void
+arrays_add(Maker *maker)
+{
+	const NnSpec *spec = maker->spec;
+	const char *name[1 + NN_MAX_ARRAYS] = {spec->layer[spec->nlayers - 1].name};
+	NnLayerSpec *layer;
+
+	if (spec->narrays == 0)
+		return;
+	for (uint32_t i = 0; i < spec->narrays; i++)
+		name[1 + i] = array_add(maker, &spec->array[i]);
+	layer = layer_add(maker, "concat");
+	for (uint32_t i = 0; i <= spec->narrays; i++)
+		input_add(layer, name[i]);
 }
 
 /* Joins what is known of the series and of the days ahead to the newest layer. */
@@ -194,6 +295,57 @@ recurrent_make(Maker *maker)
 {
 	normalization_add(maker, NULL);
 	cells_add(maker, nn_architecture_name(maker->form->architecture), maker->form->units);
+	arrays_add(maker);
+	series_add(maker);
+	layer_add(maker, "dense");
+	output_finish(maker);
+}
+
+/* Graph layers look along the edges, and against those that have no way back. */
+static void
+hops_set(Maker *maker, NnLayerSpec *layer, const NnSiteRecipe *recipe)
+{
+	layer->hops = recipe->hops;
+	layer->support = maker->spec->directed ? NN_SUPPORT_BOTH : NN_SUPPORT_FORWARD;
+}
+
+/* Neighbours mixed in every row of the window, then a GRU at each site. */
+static void
+graph_make(Maker *maker, const NnSiteRecipe *recipe)
+{
+	NnLayerSpec *layer = layer_add(maker, "graph");
+
+	layer->units = recipe->mixed;
+	layer->activation = NN_RELU;
+	hops_set(maker, layer, recipe);
+	dropout_add(maker);
+	cells_add(maker, "gru", maker->form->units);
+	arrays_add(maker);
+	series_add(maker);
+	layer_add(maker, "dense");
+	output_finish(maker);
+}
+
+/* Cells whose gates look at the neighbours, of a graph or under a kernel. */
+static void
+spatial_make(Maker *maker, const NnSiteRecipe *recipe)
+{
+	const NnShortForm *form = maker->form;
+
+	for (uint32_t i = 0; i < form->num_layers; i++)
+	{
+		NnLayerSpec *layer = layer_add(maker, nn_architecture_name(form->architecture));
+
+		layer->units = form->units;
+		layer->activation = form->activation;
+		layer->recurrent_activation = form->recurrent_activation;
+		if (recipe->kernel_size > 0)
+			layer->kernel_size = recipe->kernel_size;
+		else
+			hops_set(maker, layer, recipe);
+		dropout_add(maker);
+	}
+	arrays_add(maker);
 	series_add(maker);
 	layer_add(maker, "dense");
 	output_finish(maker);
@@ -367,7 +519,17 @@ hybrid_make(Maker *maker)
 static void
 linear_make(Maker *maker)
 {
-	NnLayerSpec *layer = layer_add(maker, "sites");
+	NnLayerSpec *layer;
+
+	/* Of several sites each is one already. */
+	if (maker->spec->nsites > 1)
+	{
+		layer_add(maker, "segment")->length = maker->spec->context;
+		layer_add(maker, "dense");
+		layer_add(maker, "residual");
+		return;
+	}
+	layer = layer_add(maker, "sites");
 
 	normalization_add(maker, layer->name);
 	layer = layer_add(maker, "segment");
@@ -455,13 +617,16 @@ nn_spec_expand(const NnEnv *env, NnSpec *spec)
 {
 	NnShortForm form = spec->form;
 	Maker		maker = {env, spec, &form, NULL, NULL};
+	const NnSiteRecipe *recipe;
 
 	if (spec->nlayers > 0)
 		return;
 	if (CHOSEN >> form.architecture & 1)
 		form.architecture = NN_ARCHITECTURE_LSTM;
+	sites_check(env, spec, &form);
+	recipe = nn_site_recipe(form.architecture);
 	if (form.units == 0)
-		form.units = form.architecture == NN_ARCHITECTURE_SEGMENT ? 128 :
+		form.units = recipe ? recipe->units : form.architecture == NN_ARCHITECTURE_SEGMENT ? 128 :
 			form.architecture == NN_ARCHITECTURE_SEASONAL ? 64 : 50;
 	if (form.num_layers == 0)
 		form.num_layers = 1;
@@ -471,7 +636,7 @@ nn_spec_expand(const NnEnv *env, NnSpec *spec)
 		form.segment_length = 1;
 	if (form.normalization == NN_NORMALIZATION_AUTO)
 		form.normalization = form.architecture == NN_ARCHITECTURE_SEGMENT ||
-			form.architecture == NN_ARCHITECTURE_LINEAR ? NN_NORMALIZATION_LAST :
+			(form.architecture == NN_ARCHITECTURE_LINEAR && spec->nsites == 1) ? NN_NORMALIZATION_LAST :
 			NN_NORMALIZATION_NONE;
 	switch (form.architecture)
 	{
@@ -492,6 +657,15 @@ nn_spec_expand(const NnEnv *env, NnSpec *spec)
 			break;
 		case NN_ARCHITECTURE_SEASONAL:
 			seasonal_make(&maker);
+			break;
+		case NN_ARCHITECTURE_GRAPH:
+			graph_make(&maker, recipe);
+			break;
+		case NN_ARCHITECTURE_GRAPH_LSTM:
+		case NN_ARCHITECTURE_GRAPH_GRU:
+		case NN_ARCHITECTURE_CONV_LSTM:
+		case NN_ARCHITECTURE_CONV_GRU:
+			spatial_make(&maker, recipe);
 			break;
 		default:
 			recurrent_make(&maker);

@@ -181,6 +181,76 @@ names_read(const NnReader *reader, const NnField *field, const NnJson *value, Nn
 	}
 }
 
+static void
+lags_read(const NnReader *reader, const NnField *field, const NnJson *value, NnLayerSpec *layer)
+{
+	NnField		element = *field;
+
+	nn_expect_type(reader, field->key, value, NN_JSON_ARRAY, "an array of integers");
+	if (value->count < 1 || value->count > NN_MAX_LAGS)
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   nn_format(reader->env, "%s \"%s\" has %u elements", reader->where, field->key,
+								 value->count),
+					   nn_format(reader->env, "Give 1 to %d rows, counted back from the newest, which is 1.",
+								 NN_MAX_LAGS));
+	element.kind = NN_FIELD_INT;
+	element.offset = 0;
+	for (const NnJson *e = value->child; e; e = e->next)
+		number_read(reader, &element, e, &layer->lag[layer->nlags++]);
+}
+
+/* A whole number of an array column that is member of its object. */
+static uint32_t
+array_size_read(const NnReader *reader, const NnJson *object, const char *key)
+{
+	const NnField field = {key, NN_FIELD_INT, NN_USE_SHAPE, 0, 1, NN_MAX_SITES, false, NULL};
+	const NnJson *value = nn_json_member(object, key);
+	uint32_t	size;
+
+	if (value == NULL)
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   nn_format(reader->env, "an array column has no \"%s\"", key), NULL);
+	number_read(reader, &field, value, &size);
+	return size;
+}
+
+static void
+array_read(const NnReader *reader, const NnJson *value, NnSpec *spec)
+{
+	NnArraySpec *array = &spec->array[spec->narrays];
+	const NnJson *name = nn_json_member(value, "name");
+
+	if (value->type != NN_JSON_OBJECT || value->count != 4 || name == NULL ||
+		name->type != NN_JSON_STRING || strlen(name->string) >= NN_MAX_NAME)
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   "an array column has other members than name, rows, cols and channels", NULL);
+	strcpy(array->name, name->string);
+	array->rows = array_size_read(reader, value, "rows");
+	array->cols = array_size_read(reader, value, "cols");
+	array->C = array_size_read(reader, value, "channels");
+	for (uint32_t i = 0; i < spec->narrays; i++)
+		if (strcmp(spec->array[i].name, array->name) == 0)
+			nn_reader_fail(reader, NN_BAD_VALUE,
+						   nn_format(reader->env, "array column \"%s\" is there twice", array->name), NULL);
+	if ((double) array->rows * array->cols * array->C > NN_MAX_ARRAY)
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   nn_format(reader->env, "array column \"%s\" has more than %d numbers", array->name,
+								 NN_MAX_ARRAY), NULL);
+	spec->narrays++;
+}
+
+static void
+arrays_read(const NnReader *reader, const NnField *field, const NnJson *value, NnSpec *spec)
+{
+	nn_expect_type(reader, field->key, value, NN_JSON_ARRAY, "an array of objects");
+	if (value->count > NN_MAX_ARRAYS)
+		nn_reader_fail(reader, NN_BAD_VALUE,
+					   nn_format(reader->env, "there are %u array columns, above the limit of %d",
+								 value->count, NN_MAX_ARRAYS), NULL);
+	for (const NnJson *e = value->child; e; e = e->next)
+		array_read(reader, e, spec);
+}
+
 /* {"epsilon": 0.1} */
 static void
 epsilon_read(const NnReader *reader, const NnField *field, const NnJson *value, void *base)
@@ -298,6 +368,12 @@ nn_field_read(const NnReader *reader, const NnField *field, const NnJson *value,
 		case NN_FIELD_NAMES:
 			names_read(reader, field, value, base);
 			break;
+		case NN_FIELD_LAGS:
+			lags_read(reader, field, value, base);
+			break;
+		case NN_FIELD_ARRAYS:
+			arrays_read(reader, field, value, base);
+			break;
 		case NN_FIELD_EPSILON:
 			epsilon_read(reader, field, value, base);
 			break;
@@ -325,6 +401,37 @@ nn_field_find(const NnField *fields, size_t n, const char *key)
 /* ------------------------------------------------------------------------
  * Writing
  */
+
+static void
+lags_write(NnText *text, const NnLayerSpec *layer)
+{
+	nn_json_begin(text, '[');
+	for (uint32_t i = 0; i < layer->nlags; i++)
+		nn_json_integer(text, layer->lag[i]);
+	nn_json_end(text, ']');
+}
+
+static void
+arrays_write(NnText *text, const NnSpec *spec)
+{
+	nn_json_begin(text, '[');
+	for (uint32_t i = 0; i < spec->narrays; i++)
+	{
+		const NnArraySpec *array = &spec->array[i];
+
+		nn_json_begin(text, '{');
+		nn_json_key(text, "name");
+		nn_json_string(text, array->name);
+		nn_json_key(text, "rows");
+		nn_json_integer(text, array->rows);
+		nn_json_key(text, "cols");
+		nn_json_integer(text, array->cols);
+		nn_json_key(text, "channels");
+		nn_json_integer(text, array->C);
+		nn_json_end(text, '}');
+	}
+	nn_json_end(text, ']');
+}
 
 void
 nn_field_write(NnText *text, const NnField *field, const void *base)
@@ -377,6 +484,12 @@ nn_field_write(NnText *text, const NnField *field, const void *base)
 			for (uint32_t i = 0; i < spec->nfreeze; i++)
 				nn_json_string(text, spec->freeze[i]);
 			nn_json_end(text, ']');
+			break;
+		case NN_FIELD_LAGS:
+			lags_write(text, base);
+			break;
+		case NN_FIELD_ARRAYS:
+			arrays_write(text, base);
 			break;
 		case NN_FIELD_SET:
 			nn_json_begin(text, '[');

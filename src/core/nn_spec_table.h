@@ -17,6 +17,8 @@ typedef enum NnFieldKind
 	NN_FIELD_SET,				/* array of words, a bit each; max 31: "auto" (bit 31) or "none"
 								 * may stand alone */
 	NN_FIELD_NAMES,				/* array of layer names */
+	NN_FIELD_LAGS,				/* array of integers: NnLayerSpec's nlags and lag */
+	NN_FIELD_ARRAYS,			/* array columns: NnSpec's narrays and array */
 	NN_FIELD_EPSILON,			/* {"epsilon": number} */
 	NN_FIELD_BOUNDS, NN_FIELD_QUANTILES, NN_FIELD_LAYERS
 } NnFieldKind;

@@ -32,6 +32,7 @@ nn_state_create(const NnEnv *env, const NnPlan *plan, const NnKernels *kernels, 
 	state->saved = slab(env, training ? plan->nsaved : 0);
 	state->scratch = slab(env, plan->nscratch);
 	state->identity = NN_NEW_ARRAY(env, uint32_t, plan->lanes);
+	state->missing = NN_NEW_ARRAY(env, uint32_t, plan->lanes);
 	if (training)
 	{
 		state->gradients = slab(env, plan->nactivations);
@@ -67,10 +68,15 @@ nn_state_pack(NnState *state)
 		if ((pack->backward && state->gradients == NULL) || (pack->explain && !state->explain) ||
 			(plan->tensor[pack->tensor].idle && state->gradients != NULL))
 			continue;
-		state->env->poll(state->env->host);
-		state->kernels->pack(state->packed + pack->offset,
-							 state->params + plan->tensor[pack->tensor].span.offset + pack->first,
-							 pack->rs, pack->cs, pack->M, pack->K);
+		for (uint32_t tap = 0; tap < pack->taps; tap++)
+		{
+			state->env->poll(state->env->host);
+			state->kernels->pack(state->packed + pack->offset +
+								 tap * state->kernels->packed_size(pack->M, pack->K),
+								 state->params + plan->tensor[pack->tensor].span.offset +
+								 pack->first + tap * pack->next,
+								 pack->rs, pack->cs, pack->M, pack->K);
+		}
 	}
 }
 
@@ -79,7 +85,7 @@ nn_state_forward(NnState *state)
 {
 	const NnPlan *plan = state->plan;
 
-	for (uint32_t i = NN_LAYER_FIRST; i < plan->nlayers; i++)
+	for (uint32_t i = plan->first_layer; i < plan->nlayers; i++)
 	{
 		state->env->poll(state->env->host);
 		nn_ops[plan->layer[i].op].forward(state, &plan->layer[i]);
@@ -99,7 +105,7 @@ nn_state_backward(NnState *state)
 			memset(nn_state_gradient(state, i), 0,
 				   sizeof(nn_real) * out->T * out->S * out->C * state->L);
 		}
-	for (uint32_t i = plan->nlayers; i-- > NN_LAYER_FIRST;)
+	for (uint32_t i = plan->nlayers; i-- > plan->first_layer;)
 	{
 		state->env->poll(state->env->host);
 		nn_ops[plan->layer[i].op].backward(state, &plan->layer[i]);

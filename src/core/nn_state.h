@@ -27,6 +27,7 @@ typedef struct NnState
 	nn_real    *dparams;		/* [nparams] gradient, added to by backward; NULL when forecasting */
 	uint32_t	L;				/* lanes of the current tile, multiple of NN_LANES */
 	uint32_t   *identity;		/* [lanes] the trained series each lane shows, or NN_IDENTITY_* */
+	uint32_t   *missing;		/* [lanes] bit i: no row of array column i is known in the lane */
 	bool		training;		/* dropout is on */
 	bool		explain;		/* gradients of the input layers are wanted too */
 	uint64_t	seed;			/* of the dropout masks */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "core/nn_array.h"
 #include "core/nn_loss.h"
 #include "core/nn_team.h"
 #include "core/nn_tile.h"
@@ -36,6 +37,7 @@ tile_forward(NnMember *member, const NnWindow *windows, const NnTile *tile)
 					 nn_state_output(state, NN_LAYER_FUTURE),
 					 nn_state_output(state, NN_LAYER_STATIC), member->target);
 	nn_window_identity(member->data, windows + tile->first, tile->count, tile->L, state->identity);
+	nn_window_arrays(state, member->data, windows + tile->first, tile->count);
 	nn_state_forward(state);
 }
 
@@ -46,9 +48,9 @@ tile_loss(NnMember *member, const NnTile *tile, double factor, NnShard *shard)
 	NnState    *state = member->state;
 	uint32_t	output = member->plan->output_layer;
 
-	shard->loss += nn_loss_compute(member->spec, member->plan->horizon * member->plan->ntargets,
-								   tile->L, nn_state_output(state, output), member->target,
-								   factor,
+	shard->loss += nn_loss_compute(member->spec, member->plan->nsites * member->plan->horizon *
+								   member->plan->ntargets, tile->L, nn_state_output(state, output),
+								   member->target, factor,
 								   factor > 0 ? nn_state_gradient(state, output) : NULL,
 								   &shard->known);
 }
@@ -68,7 +70,7 @@ tile_attack(NnMember *member, nn_real epsilon)
 	size_t		row = (size_t) shape->C * state->L,
 				moved = (size_t) (member->spec->ntargets + member->spec->npast) * state->L;
 
-	for (uint32_t t = 0; t < shape->T; t++, past += row, gradient += row)
+	for (size_t t = 0; t < (size_t) shape->T * shape->S; t++, past += row, gradient += row)
 		for (size_t i = 0; i < moved; i++)
 			past[i] += epsilon * (nn_real) ((gradient[i] > 0) - (gradient[i] < 0));
 }
@@ -197,10 +199,11 @@ typedef enum Part
 	PART_SPEC, PART_PLAN, PART_JOB, PART_PARAMS, PART_SLOTS, PART_SHARDS, PART_BATCH,
 	PART_VALIDATION, PART_FIRST, PART_HISTORY, PART_X, PART_Y, PART_LEVEL, PART_KNOWN,
 	PART_STATICS, PART_START, PART_GAP_FIRST, PART_GAP, PART_GROUP, PART_IDENTITY,
-	PART_CENTER, PART_SCALE
+	PART_CENTER, PART_SCALE, PART_SITE, PART_AT_SITE, PART_ARRAY_CENTER, PART_ARRAY_SCALE,
+	PART_ARRAY_AT,				/* and one for each further array column, likewise ... */
+	PART_ARRAY_VALUE = PART_ARRAY_AT + NN_MAX_ARRAYS,	/* ... those from here on */
+	NPARTS = PART_ARRAY_VALUE + NN_MAX_ARRAYS
 } Part;
-
-#define NPARTS (PART_SCALE + 1)
 
 typedef struct Share
 {
@@ -221,6 +224,39 @@ static size_t
 aligned(size_t bytes)
 {
 	return (bytes + 63) / 64 * 64;
+}
+
+/* Vectors of an array column's pool: as far as the rows look into it. */
+static size_t
+vectors_count(const NnArray *array, size_t rows)
+{
+	uint32_t	last = 0;
+
+	for (size_t row = 0; row < rows; row++)
+		if (array->at[row] != NN_ARRAY_UNKNOWN && array->at[row] >= last)
+			last = array->at[row] + 1;
+	return last;
+}
+
+/* The array columns' parts of a block. */
+static void
+arrays_list(const NnMember *leader, PartCopy *part)
+{
+	const NnSeries *series = leader->data->series;
+	const NnPrep *prep = leader->data->prep;
+	size_t		rows = series->first[series->nseries],
+				scales = nn_array_channels(leader->spec) * sizeof(double);
+
+	part[PART_ARRAY_CENTER] = (PartCopy) {prep->array_center, scales};
+	part[PART_ARRAY_SCALE] = (PartCopy) {prep->array_scale, scales};
+	for (uint32_t i = 0; i < series->narrays; i++)
+	{
+		const NnArray *array = &series->array[i];
+
+		part[PART_ARRAY_AT + i] = (PartCopy) {array->at, rows * sizeof(uint32_t)};
+		part[PART_ARRAY_VALUE + i] = (PartCopy) {array->value,
+			vectors_count(array, rows) * array->width * sizeof(float)};
+	}
 }
 
 /* What goes into a block.  Every product fits: the arrays exist in memory, save slots. */
@@ -259,12 +295,16 @@ parts_list(const NnMember *leader, PartCopy *part)
 		[PART_IDENTITY] = {data->identity,
 			data->identity ? series->nseries * sizeof(uint32_t) : 0},
 		[PART_CENTER] = {prep->center, scales * sizeof(double)},
-		[PART_SCALE] = {prep->scale, scales * sizeof(double)}
+		[PART_SCALE] = {prep->scale, scales * sizeof(double)},
+		[PART_SITE] = {series->site, series->site ? series->nseries * sizeof(uint32_t) : 0},
+		[PART_AT_SITE] = {series->at_site,
+			series->at_site ? leader->spec->nsites * sizeof(uint32_t) : 0}
 	};
 
 	if (data->gap == NULL)
 		list[PART_GAP_FIRST].bytes = 0;
 	memcpy(part, list, sizeof(list));
+	arrays_list(leader, part);
 }
 
 size_t
@@ -320,6 +360,19 @@ share_part(void *block, Part part)
 	return offset ? (char *) block + offset : NULL;
 }
 
+static NnArray *
+share_arrays(const NnEnv *env, void *block)
+{
+	const NnSpec *spec = share_part(block, PART_SPEC);
+	NnArray    *array = NN_NEW_ARRAY(env, NnArray, spec->narrays);
+
+	for (uint32_t i = 0; i < spec->narrays; i++)
+		array[i] = (NnArray) {spec->array[i].name, nn_array_width(&spec->array[i]),
+			share_part(block, (Part) (PART_ARRAY_AT + i)),
+			share_part(block, (Part) (PART_ARRAY_VALUE + i))};
+	return array;
+}
+
 /* The prepared rows as a worker sees them: views into the block. */
 static const NnData *
 share_data(const NnEnv *env, void *block)
@@ -334,6 +387,12 @@ share_data(const NnEnv *env, void *block)
 	series->Cs = prep->Cs = share->Cs;
 	series->first = share_part(block, PART_FIRST);
 	series->history = share_part(block, PART_HISTORY);
+	series->site = share_part(block, PART_SITE);
+	series->at_site = share_part(block, PART_AT_SITE);
+	series->narrays = ((const NnSpec *) share_part(block, PART_SPEC))->narrays;
+	series->array = share_arrays(env, block);
+	prep->array_center = share_part(block, PART_ARRAY_CENTER);
+	prep->array_scale = share_part(block, PART_ARRAY_SCALE);
 	prep->ngroups = share->ngroups;
 	prep->center = share_part(block, PART_CENTER);
 	prep->scale = share_part(block, PART_SCALE);
@@ -380,8 +439,8 @@ nn_share_attach(const NnEnv *env, void *block, const NnKernels *kernels)
 	member->state = nn_state_create(env, member->plan, kernels, share_part(block, PART_PARAMS),
 									true);
 	member->state->seed = share->seed;
-	member->target = NN_NEW_ARRAY(env, nn_real, (size_t) member->plan->horizon *
-								  member->plan->ntargets * member->plan->lanes);
+	member->target = NN_NEW_ARRAY(env, nn_real, (size_t) member->plan->horizon * member->plan->ntargets *
+								  member->plan->lanes * member->plan->nsites);
 	exchange_open(member, block);
 	member->version = 0;
 	return member;

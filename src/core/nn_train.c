@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/nn_graph.h"
 #include "core/nn_rng.h"
 #include "core/nn_train.h"
 
@@ -14,7 +15,8 @@ nn_trainer_memory(const NnEnv *env, const NnSpec *spec, const NnPlan *plan, uint
 	size_t		reals = nn_size_mul(env, plan->nparams, 3), /* params, best, gradient */
 				bytes;
 
-	reals = nn_size_add(env, reals, (size_t) plan->horizon * plan->ntargets * plan->lanes);
+	reals = nn_size_add(env, reals, nn_size_mul(env, (size_t) plan->horizon * plan->ntargets * plan->lanes,
+												plan->nsites));
 	bytes = nn_size_mul(env, reals, sizeof(nn_real));
 	bytes = nn_size_add(env, bytes, nn_plan_memory(env, plan, true));
 	bytes = nn_size_add(env, bytes, nn_optim_memory(env, plan));
@@ -38,7 +40,8 @@ leader_create(NnTrainer *trainer)
 	leader->state = nn_state_create(env, plan, trainer->kernels, trainer->params, true);
 	leader->state->seed = trainer->spec->seed;
 	leader->target = NN_NEW_ARRAY(env, nn_real,
-								  (size_t) plan->horizon * plan->ntargets * plan->lanes);
+								  nn_size_mul(env, (size_t) plan->horizon * plan->ntargets *
+											  plan->lanes, plan->nsites));
 	leader->count = 1;
 	leader->job = &trainer->job;
 	leader->job->version = 1;	/* nothing is packed so far */
@@ -83,6 +86,8 @@ nn_trainer_create(const NnEnv *env, const NnSpec *spec, const NnPlan *plan,
 	trainer->leader = leader_create(trainer);
 	trainer->optim = nn_optim_create(env, spec, plan);
 	nn_params_init(env, plan, spec->seed, trainer->params);
+	if (plan->nedges > 0)
+		nn_graph_fill(env, plan, data->series->graph, trainer->params);
 	trainer->epochs = spec->epochs;
 	return trainer;
 }
@@ -113,19 +118,6 @@ frozen_restore(const NnTrainer *trainer, nn_real *slab, const nn_real *from)
 		else
 			memset(slab + span.offset, 0, span.count * sizeof(nn_real));
 	}
-}
-
-/* Known targets of a window: what its loss is averaged over. */
-static uint64_t
-window_known(const NnData *data, const NnWindow *window)
-{
-	const nn_real *y = data->y + (size_t) (window->origin + 1) * data->spec->ntargets;
-	uint32_t	n = data->spec->horizon * data->spec->ntargets;
-	uint64_t	known = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		known += !isnan(y[i]);
-	return known;
 }
 
 /* The whole team computes the job; alone, the leader does in its own order. */
@@ -187,7 +179,7 @@ nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate, uint64_t *
 				penalty;
 
 	for (uint32_t i = 0; i < n; i++)
-		batch_known += window_known(trainer->data, &leader->batch[i]);
+		batch_known += nn_window_known(trainer->data, &leader->batch[i]);
 	*norm = 0;
 	if (batch_known == 0)
 		return 0;				/* nothing to learn from: no step, no momentum */

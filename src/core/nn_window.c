@@ -11,7 +11,7 @@
  * look at the origin's row and put back to the last value known then.  What padding
  * repeats is taken from the lane itself, after that: it looks no further ahead.
  */
-#include "core/nn_data.h"
+#include "core/nn_window.h"
 
 #include <float.h>
 #include <math.h>
@@ -51,17 +51,17 @@ lane_pad(nn_real *out, uint32_t lane, uint32_t L, uint32_t from, uint32_t steps,
 
 /*
  * Channel c of one lane, rows gap..origin: the value of row gap - 1, the last that
- * was known.  lane points at [context][C][L] plus the lane.
+ * was known.  lane points at [context][...][C][L] plus the lane, rows row_stride apart.
  */
 static void
 gap_flatten(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap, uint32_t L,
-			nn_real *lane)
+			size_t row_stride, nn_real *lane)
 {
 	int64_t		begin = (int64_t) window->origin + 1 - data->spec->context;
 	nn_real		last = data->x[((size_t) gap - 1) * data->C + c];
 
 	for (int64_t row = gap > begin ? gap : begin; row <= window->origin; row++)
-		lane[((size_t) (row - begin) * data->C + c) * L] = last;
+		lane[(size_t) (row - begin) * row_stride + (size_t) c * L] = last;
 }
 
 /*
@@ -70,7 +70,7 @@ gap_flatten(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap
  */
 static void
 gap_flatten_difference(const NnData *data, const NnWindow *window, uint32_t c, uint32_t gap,
-					   uint32_t L, nn_real *lane)
+					   uint32_t L, size_t row_stride, nn_real *lane)
 {
 #ifdef NN_DOUBLE
 	const double limit = DBL_MAX;
@@ -96,13 +96,13 @@ gap_flatten_difference(const NnData *data, const NnWindow *window, uint32_t c, u
 			before = data->level[((size_t) row - lag) * ntargets + c];
 		scaled = (last - before - prep->center[at]) / prep->scale[at];
 		scaled = fmax(-limit, fmin(limit, scaled));
-		lane[((size_t) (row - begin) * data->C + c) * L] = (nn_real) scaled;
+		lane[(size_t) (row - begin) * row_stride + (size_t) c * L] = (nn_real) scaled;
 	}
 }
 
-/* Takes back what "linear" could not yet know at the origin of one lane. */
-static void
-lane_look_back(const NnData *data, const NnWindow *window, uint32_t L, nn_real *lane)
+void
+nn_lane_look_back(const NnData *data, const NnWindow *window, uint32_t L, size_t row_stride,
+				  nn_real *lane)
 {
 	uint32_t	C = data->series->C;
 	const uint8_t *known = data->known + (size_t) window->origin * C;
@@ -116,9 +116,9 @@ lane_look_back(const NnData *data, const NnWindow *window, uint32_t L, nn_real *
 		if (gap == 0)
 			continue;
 		if (c < data->spec->ntargets && data->spec->difference > 0)
-			gap_flatten_difference(data, window, c, gap, L, lane);
+			gap_flatten_difference(data, window, c, gap, L, row_stride, lane);
 		else
-			gap_flatten(data, window, c, gap, L, lane);
+			gap_flatten(data, window, c, gap, L, row_stride, lane);
 	}
 }
 
@@ -179,7 +179,7 @@ past_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L,
 	if (most > 0)
 		rows_before_copy(data, windows, pad, most, n, L, past);
 	for (uint32_t lane = 0; lane < n && data->gap != NULL; lane++)
-		lane_look_back(data, &windows[lane], L, past + lane);
+		nn_lane_look_back(data, &windows[lane], L, (size_t) data->C * L, past + lane);
 	for (uint32_t lane = 0; lane < n; lane++)
 		lane_repeat(data, pad[lane], L, past + lane);
 }
@@ -246,17 +246,27 @@ nn_window_gather(const NnData *data, const NnWindow *windows, uint32_t n, uint32
 				 nn_real *past, nn_real *future, nn_real *statics, nn_real *target)
 {
 	const NnSpec *spec = data->spec;
+	const nn_real *ahead = data->x + spec->ntargets + spec->npast;
+	bool		sites = spec->nsites > 1;
 
-	if (past != NULL)
+	if (past != NULL && sites)
+		nn_sites_past(data, windows, n, L, past);
+	else if (past != NULL)
 		past_gather(data, windows, n, L, past);
-	if (future != NULL && spec->nfuture > 0)
-		horizon_gather(data, windows, n, L, data->x + spec->ntargets + spec->npast,
-					   spec->nfuture, data->C, NN_R(0.0), future);
-	if (statics != NULL && data->series->Cs > 0)
+	if (future != NULL && spec->nfuture > 0 && sites)
+		nn_sites_horizon(data, windows, n, L, ahead, spec->nfuture, data->C, NN_R(0.0), true, future);
+	else if (future != NULL && spec->nfuture > 0)
+		horizon_gather(data, windows, n, L, ahead, spec->nfuture, data->C, NN_R(0.0), future);
+	if (statics != NULL && data->series->Cs > 0 && sites)
+		nn_sites_statics(data, n, L, statics);
+	else if (statics != NULL && data->series->Cs > 0)
 		statics_gather(data, windows, n, L, statics);
-	if (target != NULL)
-		horizon_gather(data, windows, n, L, data->y, spec->ntargets, spec->ntargets,
-					   (nn_real) NAN, target);
+	if (target != NULL && sites)
+		nn_sites_horizon(data, windows, n, L, data->y, spec->ntargets, spec->ntargets, (nn_real) NAN,
+						 false, target);
+	else if (target != NULL)
+		horizon_gather(data, windows, n, L, data->y, spec->ntargets, spec->ntargets, (nn_real) NAN,
+					   target);
 }
 
 void

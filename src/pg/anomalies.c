@@ -12,6 +12,9 @@
  * where one is, the stretch ends before the first window that sees it, and the next
  * begins there.  Stretches of many series go together.  Cost: a forecast per row, and a
  * stretch more per anomaly; memory is that of the stretches.
+ *
+ * Where several series are forecast together, they are walked together: a stretch is one of
+ * all series, and ends where any of them has an anomaly.
  */
 #include "postgres.h"
 
@@ -44,14 +47,17 @@ enum
 #define REPLACED_SHARE	4
 #define REPLACED_LEAST	3
 
-/* Where the walk along one series stands.  Rows are numbers within all rows. */
+/*
+ * Where the walk along one series, or along all that are forecast together, stands.  Rows are
+ * numbers within all rows, and those of the first series.
+ */
 typedef struct Walker
 {
-	uint32		series;
+	uint32		series;			/* the first */
 	uint32		next;			/* origin of the next window */
 	uint32		last;			/* origin of the last */
-	uint32		windows;		/* of this round */
-	uint32		first;			/* their first number in the round */
+	uint32		windows;		/* of each series in this round */
+	uint32		first;			/* their first number in the round: series by series of each row */
 } Walker;
 
 typedef struct Detection
@@ -67,11 +73,14 @@ typedef struct Detection
 	NnPredictor *predictor;
 	Walker	   *walker;			/* [nseries] those not at their end come first */
 	uint32		nwalkers;
+	uint32		per;			/* series of a walker */
+	uint32		stretch;		/* windows of each series in a round, at the most */
+	uint32		room;			/* windows of a round, at the most */
 
 	/* One round */
 	uint32		n;
-	NnWindow	window[ROUND_WINDOWS];	/* in the rows of the stretches */
-	double	   *point;			/* [ROUND_WINDOWS][horizon][ntargets] */
+	NnWindow   *window;			/* [room] in the rows of the stretches */
+	double	   *point;			/* [room][horizon][ntargets] */
 	double	   *low, *high;		/* [nlevels][n][horizon][ntargets] */
 } Detection;
 
@@ -178,32 +187,50 @@ count_forget(Detection *d, uint32 s, uint32 row, uint32 k)
 }
 
 /*
+ * Judges the values of a row of series s, which window number at forecasts; do later windows
+ * see another one than before?
+ */
+static bool
+row_judge(Detection *d, uint32 s, uint32 row, uint32 at)
+{
+	uint32		G = d->run->model->spec.ntargets;
+	bool		changed = false;
+
+	for (uint32 k = 0; k < G; k++)
+	{
+		double		actual = d->original[(size_t) row * G + k];
+		Judgement	j;
+
+		count_forget(d, s, row, k);
+		if (isnan(actual))
+			continue;
+		j = value_judge(d, at, k, actual);
+		judgement_put(d, s, row, k, actual, &j);
+		changed = value_replace(d, s, row, k, &j) || changed;
+	}
+	return changed;
+}
+
+/*
  * Judges the rows that the windows of a walker forecast; moves it on to the first
  * window that would see a value changed now.
  */
 static void
 walker_judge(Detection *d, Walker *w)
 {
-	uint32		G = d->run->model->spec.ntargets,
-				end = w->next + w->windows; /* origins before this one are forecast */
+	const uint32_t *first = d->run->data->series.first;
+	uint32		end = w->next + w->windows; /* origins before this one are forecast */
 
 	for (uint32 i = 0; w->next < end; i++, w->next++)
 	{
 		uint32		row = w->next + d->horizon;
+		bool		changed = false;
 
-		for (uint32 k = 0; k < G; k++)
-		{
-			double		actual = d->original[(size_t) row * G + k];
-			Judgement	j;
-
-			count_forget(d, w->series, row, k);
-			if (isnan(actual))
-				continue;
-			j = value_judge(d, w->first + i, k, actual);
-			judgement_put(d, w->series, row, k, actual, &j);
-			if (value_replace(d, w->series, row, k, &j) && end > row)
-				end = row;
-		}
+		for (uint32 s = w->series; s < w->series + d->per; s++)
+			changed = row_judge(d, s, row - first[w->series] + first[s],
+								w->first + i * d->per + s - w->series) || changed;
+		if (changed && end > row)
+			end = row;
 	}
 }
 
@@ -214,25 +241,24 @@ round_plan(Detection *d)
 	uint32		walkers = 0;
 
 	d->n = 0;
-	while (walkers < d->nwalkers && d->n + SERIES_WINDOWS <= ROUND_WINDOWS)
+	while (walkers < d->nwalkers && d->n + d->stretch * d->per <= d->room)
 	{
 		Walker	   *w = &d->walker[walkers++];
 
-		w->windows = Min(SERIES_WINDOWS, w->last - w->next + 1);
+		w->windows = Min(d->stretch, w->last - w->next + 1);
 		w->first = d->n;
-		d->n += w->windows;
+		d->n += w->windows * d->per;
 	}
 	return walkers;
 }
 
-/* The rows that the round's windows read, and those windows in them. */
+/* The rows that the round's windows read. */
 static ProbePiece *
 round_cut(Detection *d, const NnEnv *env, uint32 walkers)
 {
 	const NnSeries *series = &d->run->data->series;
 	uint32		block = d->run->model->spec.horizon,
-				ahead = (d->horizon + block - 1) / block * block,
-				before = 0;		/* rows of the stretches before */
+				ahead = (d->horizon + block - 1) / block * block;
 	ProbePiece *piece = NN_NEW_ARRAY(env, ProbePiece, walkers);
 
 	for (uint32 i = 0; i < walkers; i++)
@@ -245,11 +271,22 @@ round_cut(Detection *d, const NnEnv *env, uint32 walkers)
 		p->begin = probe_begin(d->run, w->series, w->next);
 		p->history = w->next + w->windows;
 		p->end = (uint32) Min(end, series->first[w->series + 1]);
-		for (uint32 j = 0; j < w->windows; j++)
-			d->window[w->first + j] = (NnWindow) {i, before + w->next + j - p->begin};
-		before += p->end - p->begin;
 	}
 	return piece;
+}
+
+/* The round's windows in series of those rows. */
+static void
+round_windows(Detection *d, const NnSeries *series, const ProbePiece *piece, uint32 walkers)
+{
+	for (uint32 i = 0; i < walkers; i++)
+	{
+		const Walker *w = &d->walker[i];
+
+		for (uint32 j = 0; j < w->windows * d->per; j++)
+			d->window[w->first + j] = probe_window(d->run, series, walkers, i, w->series + j % d->per,
+												   w->next + j / d->per - piece[i].begin);
+	}
 }
 
 static void
@@ -259,8 +296,10 @@ round_run(Detection *d, MemoryContext scratch)
 	MemoryContext before = MemoryContextSwitchTo(scratch);
 	NnEnv	   *env = env_create(scratch);
 	ProbePiece *piece = round_cut(d, env, walkers);
-	NnData	   *data = probe_prepare(env, d->run, probe_series(env, d->run, piece, walkers), piece);
+	NnSeries   *series = probe_series(env, d->run, piece, walkers);
+	NnData	   *data = probe_prepare(env, d->run, series, piece, walkers);
 
+	round_windows(d, series, piece, walkers);
 	nn_predictor_forget(d->predictor);
 	model_run_predict(d->predictor, data, d->window, d->n, d->horizon, d->spread.level,
 					  d->spread.nlevels, d->point, d->low, d->high);
@@ -275,16 +314,36 @@ round_run(Detection *d, MemoryContext scratch)
 			d->walker[i] = d->walker[--d->nwalkers];
 }
 
-/* A walker for each series that has a row with context before it. */
+/* Fails unless the future covariates of all windows of a walker are known. */
+static void
+walker_check(const Detection *d, const Walker *w)
+{
+	const uint32_t *first = d->run->data->series.first;
+
+	for (uint32 s = w->series; s < w->series + d->per && d->run->roles.nfuture > 0; s++)
+		for (uint32 origin = w->next; origin <= w->last; origin++)
+		{
+			NnWindow	window = {s, origin - first[w->series] + first[s]};
+
+			CHECK_FOR_INTERRUPTS();
+			model_run_future_check(d->run, &window, d->horizon);
+		}
+}
+
+/* A walker for each series, or for all together, that has a row with context before it. */
 static void
 walkers_begin(Detection *d)
 {
 	const ModelRun *run = d->run;
 	const NnSeries *series = &run->data->series;
 	uint32		needed = nn_rows_needed(&run->model->spec);
+	bool		sites = run->model->spec.nsites > 1;
 
+	d->per = sites ? series->nseries : 1;
+	d->stretch = sites ? NN_SITE_LANES : SERIES_WINDOWS;
+	d->room = sites ? nn_forecast_windows(&run->model->spec) : ROUND_WINDOWS;
 	d->walker = NN_NEW_ARRAY(run->env, Walker, series->nseries);
-	for (uint32 s = 0; s < series->nseries; s++)
+	for (uint32 s = 0; s < series->nseries; s += d->per)
 	{
 		Walker	   *w = &d->walker[d->nwalkers];
 
@@ -292,13 +351,7 @@ walkers_begin(Detection *d)
 			continue;
 		*w = (Walker) {.series = s,.next = series->first[s] + needed - 1,
 			.last = series->first[s] + series->history[s] - 1 - d->horizon};
-		for (uint32 origin = w->next; run->roles.nfuture > 0 && origin <= w->last; origin++)
-		{
-			NnWindow	window = {s, origin};
-
-			CHECK_FOR_INTERRUPTS();
-			model_run_future_check(run, &window, d->horizon);
-		}
+		walker_check(d, w);
 		d->nwalkers++;
 	}
 	if (d->nwalkers == 0)
@@ -315,7 +368,7 @@ detection_prepare(Detection *d)
 	const NnSeries *series = &d->run->data->series;
 	uint32		G = d->run->model->spec.ntargets;
 	size_t		rows = series->first[series->nseries],
-				values = nn_size_mul(env, nn_size_mul(env, ROUND_WINDOWS, d->horizon), G),
+				values = nn_size_mul(env, nn_size_mul(env, d->room, d->horizon), G),
 				all = nn_size_mul(env, values, d->spread.nlevels);
 
 	d->original = NN_NEW_ARRAY(env, double, nn_size_mul(env, rows, G));
@@ -327,10 +380,11 @@ detection_prepare(Detection *d)
 	}
 	d->flag = NN_NEW_ARRAY(env, uint8, nn_size_mul(env, rows, G));
 	d->count = NN_NEW_ARRAY(env, uint32, nn_size_mul(env, series->nseries, G));
+	d->window = NN_NEW_ARRAY(env, NnWindow, d->room);
 	d->point = NN_NEW_ARRAY(env, double, values);
 	d->low = NN_NEW_ARRAY(env, double, all);
 	d->high = NN_NEW_ARRAY(env, double, all);
-	d->predictor = model_run_predictor(d->run, NN_TILE_LANES, d->horizon);
+	d->predictor = model_run_predictor(d->run, nn_forecast_windows(&d->run->model->spec), d->horizon);
 }
 
 static double

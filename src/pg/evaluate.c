@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 
 #include "pg/env.h"
+#include "pg/joint_model.h"
 #include "pg/metrics.h"
 #include "pg/opponent.h"
 #include "pg/origins.h"
@@ -137,7 +138,7 @@ origin_add(void *host, const NnWindow *window, const double *point, const double
 				.baseline = e->baseline[h]
 			};
 
-			if (isnan(pair.actual))
+			if (isnan(pair.actual) || isnan(pair.point))
 				continue;
 			for (int v = 0; v < METRIC_LEVELS; v++)
 			{
@@ -243,6 +244,7 @@ lstm_evaluate(PG_FUNCTION_ARGS)
 	char	   *baseline = argument_text_required(fcinfo, ARG_BASELINE, "baseline");
 	double		levels[METRIC_LEVELS];
 	Evaluation	e = {.origins = {.put = origin_add, .level = levels, .nlevels = METRIC_LEVELS}};
+	JointModel *joint;
 	ModelRun   *run;
 
 	e.origins.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
@@ -254,15 +256,15 @@ lstm_evaluate(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"by_step\" must not be null")));
-	run = e.origins.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-										 argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
-										 e.origins.horizon);
+	run = e.origins.run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
+											  argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
+											  &e.origins.horizon, &joint);
 	e.kind = opponent_parse(baseline, run->model->spec.season);
-	if (e.origins.horizon == 0)
-		e.origins.horizon = run->model->spec.forecast_horizon;
-	nn_forecast_check(run->env, &run->model->spec, e.origins.horizon);
 	evaluation_prepare(&e, PG_GETARG_BOOL(ARG_BY_STEP));
-	origins_forecast(&e.origins);
+	if (joint != NULL)
+		joint_origins(joint, &e.origins);
+	else
+		origins_forecast(&e.origins);
 	result_put_all(&e, rsinfo);
 	call_memory_end(memory);
 	return (Datum) 0;

@@ -19,7 +19,7 @@
 
 #include "core/nn_tile.h"
 #include "pg/env.h"
-#include "pg/probe.h"
+#include "pg/joint_model.h"
 #include "pg/spread.h"
 
 PG_FUNCTION_INFO_V1(lstm_exceedance);
@@ -50,6 +50,8 @@ probability_of(const Exceedance *e, double point, const double *low, const doubl
 	double		level,
 				above;
 
+	if (isnan(point))
+		return NAN;
 	if (e->threshold < spec->lower_bound)
 		return e->below ? 0 : 1;
 	if (e->threshold > spec->upper_bound)
@@ -61,12 +63,11 @@ probability_of(const Exceedance *e, double point, const double *low, const doubl
 
 /* Rows of a series: each target's steps, then the row of the whole horizon. */
 static void
-series_put(const Exceedance *e, const NnWindow *window, const double *point, const double *low,
-		   const double *high, size_t stride)
+series_put(const Exceedance *e, const ModelRun *run, const NnWindow *window, const double *point,
+		   const double *low, const double *high, size_t stride)
 {
-	const ModelRun *run = e->run;
 	uint32		s = window->series,
-				G = run->model->spec.ntargets;
+				G = (uint32) run->roles.ntargets;
 	int64		origin = (int64) window->origin - run->data->series.first[s];
 	const char *name = model_run_series(run, s);
 	Datum		values[RESULT_COLUMNS];
@@ -87,6 +88,8 @@ series_put(const Exceedance *e, const NnWindow *window, const double *point, con
 			size_t		at = (size_t) h * G + k;
 			double		p = probability_of(e, point[at], low + at, high + at, stride);
 
+			if (isnan(point[at]))
+				continue;		/* no member of a joint model reaches so far */
 			none *= 1 - p;
 			values[2] = Int32GetDatum((int32) h + 1);
 			values[3] = model_run_time(run, s, origin + 1 + h, &nulls[3]);
@@ -131,7 +134,7 @@ exceedance_all(const Exceedance *e)
 						  e->spread.nlevels, point, low, high);
 		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
-			series_put(e, &windows[i], point + i * values, low + i * values, high + i * values,
+			series_put(e, run, &windows[i], point + i * values, low + i * values, high + i * values,
 					   n * values);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(scratch);
@@ -157,6 +160,15 @@ threshold_get(FunctionCallInfo fcinfo)
 	return threshold;
 }
 
+static void
+joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+		  const double *low, const double *high)
+{
+	const Exceedance *e = host;
+
+	series_put(e, run, window, point, low, high, (size_t) e->horizon * (size_t) run->roles.ntargets);
+}
+
 Datum
 lstm_exceedance(PG_FUNCTION_ARGS)
 {
@@ -164,8 +176,8 @@ lstm_exceedance(PG_FUNCTION_ARGS)
 	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	Exceedance	e = {.rsinfo = rsinfo,.threshold = threshold_get(fcinfo)};
-	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
-				extra;
+	JointModel *joint;
+	uint32		extra;
 	TimestampTz as_of = PG_ARGISNULL(ARG_AS_OF) ? 0 : PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 
 	if (PG_ARGISNULL(ARG_BELOW))
@@ -173,13 +185,18 @@ lstm_exceedance(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"below\" must not be null")));
 	e.below = PG_GETARG_BOOL(ARG_BELOW);
-	e.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-						   argument_text(fcinfo, ARG_SOURCE), argument_text(fcinfo, ARG_FUTURE),
-						   PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, horizon);
-	spread_check(e.run);
-	e.horizon = probe_horizon(e.run, horizon);
+	e.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
+	e.run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
+								argument_text(fcinfo, ARG_SOURCE), argument_text(fcinfo, ARG_FUTURE),
+								PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &e.horizon, &joint);
 	e.spread = spread_levels(0, &extra);
-	exceedance_all(&e);
+	if (joint != NULL)
+		joint_forecast(joint, e.horizon, e.spread.level, e.spread.nlevels, joint_put, &e);
+	else
+	{
+		spread_check(e.run);
+		exceedance_all(&e);
+	}
 	call_memory_end(memory);
 	return (Datum) 0;
 }

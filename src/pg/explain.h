@@ -9,12 +9,17 @@
 
 #include "pg/probe.h"
 
+typedef enum ExplainKind
+{
+	EXPLAIN_COLUMN, EXPLAIN_STATIC, EXPLAIN_ARRAY
+} ExplainKind;
+
 /* Channels that a user knows under one name. */
 typedef struct ExplainInput
 {
 	const char *name;
-	uint32		first, n;		/* of the rows' channels, or of the static ones */
-	bool		statics;
+	uint32		first, n;		/* of the rows' channels, of the static ones, or of the arrays */
+	ExplainKind kind;
 } ExplainInput;
 
 typedef struct Explain
@@ -41,6 +46,7 @@ typedef struct ExplainRow
 	double		importance, share, value;
 	bool		timed;			/* it has a time: */
 	int64		row;			/* that of this row of the series */
+	const char *source;			/* series of the input, where several are forecast together, or NULL */
 } ExplainRow;
 
 /* One without anything but a target. */
@@ -56,6 +62,13 @@ extern bool explain_wants(const Explain *e, uint32 k);
  * the mean absolute error (in scales of the target) and the error then.
  */
 extern void permutation_run(const Explain *e);
+
+/* Integrated gradients of the newest forecast of a series, its neighbours' share among them. */
+extern void gradients_run(const Explain *e);
+
+/* Weights of attention layers, and shares of the branches of fuse layers. */
+extern void attention_run(const Explain *e);
+extern void fusion_run(const Explain *e);
 
 /* Classical additive decomposition of the newest rows and the forecast. */
 extern void decomposition_run(const Explain *e);

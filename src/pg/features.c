@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "core/nn_array.h"
 #include "core/nn_civil.h"
 #include "pg/features.h"
 #include "pg/source_parts.h"
@@ -426,6 +427,7 @@ features_add(const NnEnv *env, SourceData *data, uint32 calendar, const Holidays
 	size_t		used = 0,
 				values;
 	const uint32_t *first;
+	NnArray    *array;
 	double	   *value;
 
 	for (size_t w = 0; w < lengthof(words); w++)
@@ -441,6 +443,10 @@ features_add(const NnEnv *env, SourceData *data, uint32 calendar, const Holidays
 	value = NN_NEW_ARRAY(env, double, values);
 	for (uint32 s = 0; s < series->nseries; s++)
 		series_make(&maker, first, value, s);
+	array = nn_arrays_create(env, series, first[series->nseries]);
+	for (uint32 s = 0; s < series->nseries; s++)
+		nn_arrays_copy(array, first[s], series, series->first[s], series->first[s + 1] - series->first[s]);
+	series->array = array;
 	series->column = columns_name(&maker);
 	series->first = first;
 	series->value = value;

@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -15,6 +17,7 @@
 #include "core/nn_adapt.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
+#include "pg/joint_model.h"
 #include "pg/model_run.h"
 
 PG_FUNCTION_INFO_V1(lstm_forecast);
@@ -26,7 +29,7 @@ enum
 
 #define RESULT_COLUMNS 10
 
-/* One row per target and step; point, low, high are [horizon][ntargets]. */
+/* One row per target and step; point, low, high are [horizon][ntargets], NaN: nothing is known. */
 static void
 series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, uint32 horizon,
 		   double level, const double *point, const double *low, const double *high)
@@ -48,6 +51,8 @@ series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, u
 		{
 			size_t		at = (size_t) h * run->roles.ntargets + k;
 
+			if (isnan(point[at]))
+				continue;
 			values[2] = Int32GetDatum((int32) h + 1);
 			values[3] = model_run_time(run, s, origin + 1 + h, &nulls[3]);
 			values[4] = model_run_index(run, s, origin + 1 + h, &nulls[4]);
@@ -115,6 +120,7 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 	MemoryContext before = CurrentMemoryContext,
 				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 
+	model_run_arrays_notice(run);
 	if (adaptive)
 		nn_adapter_bound(adapter, &run->model->spec);
 	for (uint32 first = 0; first < nseries; first += lanes)
@@ -141,6 +147,23 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 	}
 }
 
+/* The rows of a joint model. */
+typedef struct JointForecast
+{
+	ReturnSetInfo *rsinfo;
+	uint32		horizon;
+	double		level;
+} JointForecast;
+
+static void
+joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+		  const double *low, const double *high)
+{
+	JointForecast *put = host;
+
+	series_put(run, put->rsinfo, window, put->horizon, put->level, point, low, high);
+}
+
 Datum
 lstm_forecast(PG_FUNCTION_ARGS)
 {
@@ -150,15 +173,20 @@ lstm_forecast(PG_FUNCTION_ARGS)
 	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
 	double		level = argument_level(fcinfo, ARG_LEVEL);
 	TimestampTz as_of = PG_ARGISNULL(ARG_AS_OF) ? 0 : PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
-	ModelRun   *run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-									 argument_text(fcinfo, ARG_SOURCE),
-									 argument_text(fcinfo, ARG_FUTURE),
-									 PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, horizon);
+	JointModel *joint;
+	ModelRun   *run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
+										  argument_text(fcinfo, ARG_SOURCE),
+										  argument_text(fcinfo, ARG_FUTURE),
+										  PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &horizon, &joint);
 
-	if (horizon == 0)
-		horizon = run->model->spec.forecast_horizon;
-	nn_forecast_check(run->env, &run->model->spec, horizon);
-	forecast_all(run, rsinfo, horizon, level);
+	if (joint != NULL)
+	{
+		JointForecast put = {rsinfo, horizon, level};
+
+		joint_forecast(joint, horizon, &level, 1, joint_put, &put);
+	}
+	else
+		forecast_all(run, rsinfo, horizon, level);
 	call_memory_end(memory);
 	return (Datum) 0;
 }

@@ -18,6 +18,7 @@
 #include "core/nn_adapt.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
+#include "pg/joint_model.h"
 #include "pg/origins.h"
 
 PG_FUNCTION_INFO_V1(lstm_hindcast);
@@ -35,7 +36,7 @@ typedef struct Walk
 	Origins    *origins;
 	NnPredictor *predictor;
 	uint32		lanes, count;
-	NnWindow	windows[NN_TILE_LANES];
+	NnWindow   *windows;		/* [lanes] */
 	double	   *point;			/* [lanes][horizon][ntargets] */
 	double	   *low, *high;		/* [nlevels][count][horizon][ntargets] */
 	double	   *one_low, *one_high; /* [nlevels][horizon][ntargets] */
@@ -97,6 +98,35 @@ walk_flush(Walk *walk)
 	walk->count = 0;
 }
 
+/* Adds an origin, and forecasts when there are enough of them. */
+static void
+walk_add(Walk *walk, uint32 s, uint64 row)
+{
+	const ModelRun *run = walk->origins->run;
+	NnWindow   *window = &walk->windows[walk->count];
+
+	*window = (NnWindow) {s, run->data->series.first[s] + (uint32) row - 1};
+	if (walk->origins->wanted != NULL && !walk->origins->wanted(walk->origins->host, window))
+		return;
+	model_run_future_check(run, window, run->roles.nfuture > 0 ? walk->origins->horizon : 0);
+	if (++walk->count == walk->lanes)
+		walk_flush(walk);
+}
+
+/* With several sites, all of them at one time follow each other: the network runs once. */
+static void
+walk_sites(Walk *walk)
+{
+	const ModelRun *run = walk->origins->run;
+	const NnSeries *series = &run->data->series;
+	uint32		needed = nn_rows_needed(&run->model->spec),
+				after = run->roles.nfuture > 0 ? walk->origins->horizon : 1;
+
+	for (uint64 row = needed; row + after <= series->history[0]; row += walk->origins->stride)
+		for (uint32 s = 0; s < series->nseries; s++)
+			walk_add(walk, s, row);
+}
+
 static void
 walk_series(Walk *walk, uint32 s)
 {
@@ -107,14 +137,7 @@ walk_series(Walk *walk, uint32 s)
 				history = series->history[s];
 
 	for (uint64 row = needed; row + after <= history; row += walk->origins->stride)
-	{
-		NnWindow   *window = &walk->windows[walk->count];
-
-		*window = (NnWindow) {s, series->first[s] + (uint32) row - 1};
-		model_run_future_check(run, window, run->roles.nfuture > 0 ? walk->origins->horizon : 0);
-		if (++walk->count == walk->lanes)
-			walk_flush(walk);
-	}
+		walk_add(walk, s, row);
 }
 
 uint64
@@ -122,7 +145,7 @@ origins_forecast(Origins *origins)
 {
 	ModelRun   *run = origins->run;
 	const NnSpec *spec = &run->model->spec;
-	Walk		walk = {.origins = origins, .lanes = NN_TILE_LANES};
+	Walk		walk = {.origins = origins, .lanes = nn_forecast_windows(spec)};
 	size_t		one = (size_t) origins->horizon * spec->ntargets,
 				values = nn_size_mul(run->env, one, walk.lanes);
 
@@ -139,10 +162,13 @@ origins_forecast(Origins *origins)
 										 origins->nlevels);
 		nn_adapter_bound(walk.adapter, spec);
 	}
-	for (uint32 s = 0; s < run->data->series.nseries; s++)
+	walk.windows = NN_NEW_ARRAY(run->env, NnWindow, walk.lanes);
+	if (spec->nsites > 1)
+		walk_sites(&walk);
+	for (uint32 s = 0; s < run->data->series.nseries && spec->nsites == 1; s++)
 		walk_series(&walk, s);
 	walk_flush(&walk);
-	if (walk.total == 0)
+	if (walk.total == 0 && origins->wanted == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the source has no row with %u rows before it and %u after it",
@@ -196,6 +222,8 @@ hindcast_put(void *host, const NnWindow *window, const double *point, const doub
 		{
 			size_t		at = (size_t) h * run->roles.ntargets + k;
 
+			if (isnan(point[at]))
+				continue;		/* a member of a joint model does not reach so far */
 			values[3] = Int32GetDatum((int32) h + 1);
 			values[4] = model_run_time(run, s, origin + 1 + h, &nulls[4]);
 			values[5] = model_run_index(run, s, origin + 1 + h, &nulls[5]);
@@ -216,6 +244,7 @@ lstm_hindcast(PG_FUNCTION_ARGS)
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	Origins		origins = {.put = hindcast_put};
 	Hindcast	hindcast = {&origins, rsinfo};
+	JointModel *joint;
 	double		level;
 
 	origins.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
@@ -224,13 +253,13 @@ lstm_hindcast(PG_FUNCTION_ARGS)
 	origins.level = &level;
 	origins.nlevels = 1;
 	origins.host = &hindcast;
-	origins.run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-								 argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
-								 origins.horizon);
-	if (origins.horizon == 0)
-		origins.horizon = origins.run->model->spec.forecast_horizon;
-	nn_forecast_check(origins.run->env, &origins.run->model->spec, origins.horizon);
-	origins_forecast(&origins);
+	origins.run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
+									  argument_text(fcinfo, ARG_SOURCE), NULL, NULL,
+									  &origins.horizon, &joint);
+	if (joint != NULL)
+		joint_origins(joint, &origins);
+	else
+		origins_forecast(&origins);
 	call_memory_end(memory);
 	return (Datum) 0;
 }

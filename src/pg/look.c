@@ -23,6 +23,7 @@
 #include "core/nn_op.h"
 #include "core/nn_predict.h"
 #include "pg/env.h"
+#include "pg/joint_model.h"
 #include "pg/model_run.h"
 #include "pg/registry.h"
 
@@ -56,7 +57,7 @@ look_plan(const NnEnv *env, const NnModel *model)
 static bool
 layer_is_shown(const NnPlan *plan, uint32_t i)
 {
-	return i >= NN_LAYER_FIRST || plan->layer[i].out.C > 0;
+	return i >= plan->first_layer || plan->layer[i].out.C > 0;
 }
 
 static int64
@@ -262,6 +263,82 @@ describe_layers(NnText *text, const NnPlan *plan)
 	nn_json_end(text, ']');
 }
 
+/* Means over the networks of the weights that a weighted fusion has learned. */
+static void
+describe_weights(NnText *text, const NnModel *model, const NnPlan *plan, const NnLayer *layer)
+{
+	double		one[NN_MAX_INPUTS],
+				mean[NN_MAX_INPUTS] = {0};
+	uint32		n = model->spec.ensemble_size;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		nn_fuse_weights(plan, layer, model->params + i * model->nparams, 0, one);
+		for (uint32_t k = 0; k < layer->ninputs; k++)
+			mean[k] += one[k] / n;
+	}
+	nn_json_key(text, "weights");
+	nn_json_begin(text, '[');
+	for (uint32_t k = 0; k < layer->ninputs; k++)
+		nn_json_number(text, mean[k]);
+	nn_json_end(text, ']');
+}
+
+/* Layers that mix branches; those of gated ones differ from forecast to forecast. */
+static void
+describe_fusion(NnText *text, const NnModel *model, const NnPlan *plan)
+{
+	nn_json_key(text, "fusion");
+	nn_json_begin(text, '[');
+	for (uint32_t i = plan->first_layer; i < plan->nlayers; i++)
+	{
+		const NnLayer *layer = &plan->layer[i];
+
+		if (strcmp(nn_ops[layer->op].name, "fuse") != 0)
+			continue;
+		nn_json_begin(text, '{');
+		nn_json_key(text, "layer");
+		nn_json_string(text, layer->name);
+		nn_json_key(text, "kind");
+		nn_json_string(text, layer->fusion == NN_FUSION_WEIGHTED ? "weighted" : "gated");
+		nn_json_key(text, "branches");
+		nn_json_begin(text, '[');
+		for (uint32_t k = 0; k < layer->ninputs; k++)
+			nn_json_string(text, plan->layer[layer->input[k]].name);
+		nn_json_end(text, ']');
+		if (layer->fusion == NN_FUSION_WEIGHTED)
+			describe_weights(text, model, plan, layer);
+		nn_json_end(text, '}');
+	}
+	nn_json_end(text, ']');
+}
+
+/* What the series are to each other; null: each is by itself. */
+static void
+describe_space(NnText *text, const NnSpec *spec)
+{
+	nn_json_key(text, "space");
+	if (spec->nsites == 1)
+	{
+		nn_json_null(text);
+		return;
+	}
+	nn_json_begin(text, '{');
+	nn_json_key(text, "kind");
+	nn_json_string(text, spec->grid_rows > 0 ? "grid" : "graph");
+	describe_integer(text, "sites", spec->nsites);
+	if (spec->grid_rows > 0)
+	{
+		describe_integer(text, "rows", spec->grid_rows);
+		describe_integer(text, "columns", spec->nsites / spec->grid_rows);
+		nn_json_key(text, "cells");
+		nn_json_string(text, spec->hexagonal ? "hexagonal" : "square");
+	}
+	else
+		describe_integer(text, "edges", spec->nedges);
+	nn_json_end(text, '}');
+}
+
 /* What the bytes say, as one JSON object. */
 static char *
 describe_model(const NnEnv *env, const RegistryRow *row)
@@ -272,9 +349,11 @@ describe_model(const NnEnv *env, const RegistryRow *row)
 	nn_text_init(&text, env);
 	nn_json_begin(&text, '{');
 	describe_data(&text, env, row->model);
+	describe_space(&text, &row->model->spec);
 	describe_integer(&text, "parameters", (int64_t) plan->nparams);
 	describe_integer(&text, "bytes", (int64_t) row->length);
 	describe_layers(&text, plan);
+	describe_fusion(&text, row->model, plan);
 	describe_members(&text, row->model);
 	describe_report(&text, &row->model->report);
 	nn_json_key(&text, "options");
@@ -320,8 +399,10 @@ lstm_describe(PG_FUNCTION_ARGS)
 {
 	CallMemory	memory = call_memory_begin();
 	NnEnv	   *env = env_create(memory.own);
-	RegistryRow *row = look_get(fcinfo);
-	Jsonb	   *described = describe_row(row, describe_model(env, row));
+	char	   *name = argument_text_required(fcinfo, 0, "model");
+	RegistryRow *row = registry_find(name, argument_version(fcinfo, 1));
+	Jsonb	   *described = describe_row(row, row->joint != NULL ? joint_describe(env, row) :
+										 describe_model(env, row));
 
 	MemoryContextSwitchTo(memory.caller);
 	described = DatumGetJsonbPCopy(PointerGetDatum(described));

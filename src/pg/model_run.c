@@ -18,11 +18,13 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "core/nn_array.h"
 #include "pg/env.h"
 #include "pg/categories.h"
 #include "pg/features.h"
 #include "pg/model_run.h"
 #include "pg/skip.h"
+#include "pg/space.h"
 
 static char **
 names_of(char **names, int n)
@@ -42,11 +44,17 @@ roles_of(const NnModel *model, SourceRoles *roles)
 	roles->nstatic = (int) model->nstatic_columns;
 	roles->categories = model->categories;
 	roles->nseries = (int) model->nseries_columns;
+	roles->narrays = (int) spec->narrays;
+	roles->array = spec->array;
+	roles->arrays = palloc(sizeof(char *) * Max(roles->narrays, 1));
+	for (int i = 0; i < roles->narrays; i++)
+		roles->arrays[i] = pstrdup(spec->array[i].name);
 	roles->target = names_of(model->target, roles->ntargets);
 	roles->past = names_of(model->past, roles->npast);
 	roles->future = names_of(model->future, roles->nfuture);
 	roles->statics = names_of(model->statics, roles->nstatic);
 	roles->series = names_of(model->series_column, roles->nseries);
+	roles->raster = model->geom_column;
 }
 
 /*
@@ -95,10 +103,10 @@ static void
 rows_read(ModelRun *run, const char *text, const char *future, const TimestampTz *as_of)
 {
 	const NnModel *model = run->model;
-	const char *path = text == NULL ? run->row->search_path : NULL;
+	const char *path = text == NULL ? run->lender->search_path : NULL;
 	const char *zone = model->zone[0] ? model->zone : NULL;
 	SearchPathGuard guard = search_path_push(path, text == NULL ? zone : NULL);
-	Source	   *rows = source_open(run, text ? text : run->row->source, true),
+	Source	   *rows = source_open(run, text ? text : run->lender->source, true),
 			   *later;
 
 	/* The caller's text is the caller's: not under the stored search_path. */
@@ -203,7 +211,8 @@ groups_find(ModelRun *run, const uint32_t *identity)
 	}
 	if (unseen == 0)
 		return group;
-	columns.Cs = 0;				/* static covariates keep the model's scale */
+	columns.Cs = 0;				/* static covariates and arrays keep the model's scale */
+	columns.narrays = 0;
 	fitted = nn_prep_fit(run->env, &run->model->spec, &columns, series->history);
 	prep = prep_widen(run, unseen);
 	for (uint32 s = 0; s < series->nseries; s++)
@@ -265,8 +274,10 @@ unfit_drop(ModelRun *run)
 {
 	const NnSpec *spec = &run->model->spec;
 
+	/* Of several sites one with few rows is forecast with the others. */
 	if (run->skips)
-		series_drop_unfit(run->env, spec, run->data, nn_rows_least(spec), false);
+		series_drop_unfit(run->env, spec, run->data, spec->nsites > 1 ? 0 : nn_rows_least(spec),
+						  false);
 }
 
 /* Calendar and holidays; the query of the latter is the model's, whoever asks. */
@@ -285,39 +296,50 @@ ModelRun *
 model_run_open(const char *name, int version, const char *source, const char *future,
 			   const TimestampTz *as_of, uint32 horizon)
 {
+	RegistryRow *row = registry_get(name, version);
+
+	return model_run_open_row(row, row, source, future, as_of, horizon);
+}
+
+ModelRun *
+model_run_open_row(RegistryRow *row, const RegistryRow *lender, const char *source,
+				   const char *future, const TimestampTz *as_of, uint32 horizon)
+{
 	NnEnv	   *env = env_create(CurrentMemoryContext);
 	ModelRun   *run = NN_NEW(env, ModelRun);
 	uint32_t   *identity,
 			   *group;
 
 	run->env = env;
-	run->row = registry_get(name, version);
-	run->model = run->row->model;
+	run->row = row;
+	run->lender = lender;
+	run->model = row->model;
 	if (run->model->time_column[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("model \"%s\" was made by lstm.fit and knows no columns", name),
+				 errmsg("model \"%s\" was made by lstm.fit and knows no columns", row->name),
 				 errhint("Call lstm.predict with its value from lstm.model_values.")));
 	roles_of(run->model, &run->roles);
 	roles_check_names(&run->roles, (const char *const *) run->model->series, run->model->nseries);
 	run->skips = run->model->spec.on_error == NN_ON_ERROR_SKIP && run->roles.nseries > 0;
 	if (source == NULL)
-		stored_source_check(run->row);
+		stored_source_check(lender);
 	if (run->model->spec.holidays[0] != '\0')
 		stored_text_check(run->row, "query of holidays",
 						  "Look at it in lstm.describe, and forecast as the model's owner if you trust it.");
 	if (future != NULL && run->roles.nfuture == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" has no future covariates", name),
+				 errmsg("model \"%s\" has no future covariates", row->name),
 				 errhint("Leave the argument \"future\" out.")));
 	rows_read(run, source, future, as_of);
 	step_check(run);
 	unfit_drop(run);
+	identity = identity_find(run);
+	space_bind(env, run->model, run->row->name, identity, run->data);
 	features_read(run, horizon);
 	categories_apply(env, run->data, &run->roles, run->model->categories);
 	skips_warn(run->data);
-	identity = identity_find(run);
 	group = groups_find(run, identity);
 	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
 									group);
@@ -501,6 +523,38 @@ model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horiz
 									  run->data->series.first[window->series])),
 			 errhint("Add rows with the covariates known and the targets NULL, or pass them as "
 					 "argument \"future\".")));
+}
+
+void
+model_run_arrays_notice(const ModelRun *run)
+{
+	const NnSpec *spec = &run->model->spec;
+	const NnSeries *series = &run->data->series;
+	const char **name = palloc(sizeof(char *) * series->nseries);
+
+	for (uint32 i = 0; i < spec->narrays; i++)
+	{
+		uint32		n = 0;
+
+		for (uint32 s = 0; s < series->nseries; s++)
+		{
+			NnWindow	window = model_run_newest(run, s);
+
+			CHECK_FOR_INTERRUPTS();
+			if (nn_array_missing(run->prepared, &window) >> i & 1)
+				name[n++] = series->name[s];
+		}
+		if (n == 0)
+			continue;
+		ereport(NOTICE,
+				(run->roles.nseries == 0 ?
+				 errmsg("forecast without array column \"%s\": it is unknown in the whole context",
+						spec->array[i].name) :
+				 errmsg("forecast without array column \"%s\" for %u series: it is unknown in their whole "
+						"context", spec->array[i].name, n),
+				 run->roles.nseries == 0 ? 0 :
+				 errdetail("The series are: %s.", names_list(run->env, name, n))));
+	}
 }
 
 /* ------------------------------------------------------------------------

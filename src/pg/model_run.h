@@ -20,6 +20,8 @@ typedef struct ModelRun
 {
 	NnEnv	   *env;
 	RegistryRow *row;
+	const RegistryRow *lender;	/* whose stored source is read, where one is: row, or that of a joint
+								 * model */
 	const NnModel *model;
 	SourceRoles roles;
 	bool		skips;			/* bad series are left out */
@@ -38,6 +40,11 @@ typedef struct ModelRun
  */
 extern ModelRun *model_run_open(const char *name, int version, const char *source,
 								const char *future, const TimestampTz *as_of, uint32 horizon);
+
+/* The same for a row that registry_get returned; lender: whose stored source is read. */
+extern ModelRun *model_run_open_row(RegistryRow *row, const RegistryRow *lender,
+									const char *source, const char *future,
+									const TimestampTz *as_of, uint32 horizon);
 
 /*
  * First row of series s, among the first so many, that is later than all that the model
@@ -76,6 +83,9 @@ extern NnPredictor *model_run_predictor(const ModelRun *run, uint32 windows, uin
 
 /* Fails unless the future covariates of a window are known for horizon steps. */
 extern void model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horizon);
+
+/* A NOTICE for each array column that no row of the newest context of some series knows. */
+extern void model_run_arrays_notice(const ModelRun *run);
 
 /* ------------------------------------------------------------------------
  * Arguments of SQL functions

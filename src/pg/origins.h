@@ -26,6 +26,8 @@ typedef struct Origins
 	 */
 	void		(*put) (void *host, const NnWindow *window, const double *point,
 						const double *low, const double *high);
+	/* Is a forecast from there wanted?  NULL: from all; else none at all is no error. */
+	bool		(*wanted) (void *host, const NnWindow *window);
 	void	   *host;
 } Origins;
 

@@ -9,23 +9,31 @@
  * origin of what is known there.  Inputs that tell the same thing stand in for each
  * other, so that neither may look important.
  *
+ * Where several sites are forecast together, all of them give a column's values away at
+ * once, and times are shuffled; of one series asked for, each series next to it is shuffled
+ * by itself as well.  That costs no more forecasts than a single series' windows do, and
+ * one for each column and neighbour.
+ *
  * Values move on the scaled axis: a series of small numbers gets another's shape, not
  * its size.  Under differencing a target keeps its level at the origin.
  */
 #include "postgres.h"
-
-#include "miscadmin.h"
 
 #include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
 
+#include "core/nn_graph.h"
 #include "core/nn_rng.h"
+#include "pg/env.h"
 #include "pg/explain.h"
 
 /* Shuffles of a whole input. */
 #define REPEATS 3
+
+/* Neighbours that are shuffled by themselves, the most heavily weighted ones. */
+#define NEIGHBOURS 8
 
 typedef struct Permutation
 {
@@ -33,17 +41,29 @@ typedef struct Permutation
 	Probe	   *probe;
 	double	   *clean;			/* [ntargets] mean absolute error in scales */
 	double	   *error;			/* [ntargets] likewise, after a shuffle */
-	uint32_t   *order;			/* [n] whose values window i gets */
+	uint32_t   *order;			/* [pieces] whose values the windows of piece i get */
+	uint32_t   *exchange;		/* [per] with several sites: whose statics series i gets */
+	uint32		nsources;
+	uint32		source[NEIGHBOURS + 1]; /* series shuffled by themselves */
 
-	/* What is shuffled now: an input's rows of lags newest to oldest. */
+	/* What is shuffled now: an input's rows of lags newest to oldest, of one series or all. */
 	const ExplainInput *input;
 	int64		newest, oldest;
+	uint32		only;			/* PG_UINT32_MAX: all */
 } Permutation;
 
-/* Mean absolute error of target k in its scales. */
-static void
-errors_compute(const Probe *probe, double *error)
+/* Is window i one of the series asked for? */
+static bool
+is_asked(const Permutation *p, uint32 i)
 {
+	return p->e->series == PG_UINT32_MAX || p->probe->origin[i].series == p->e->series;
+}
+
+/* error [ntargets]: mean absolute errors in scales, of the series asked for. */
+static void
+errors_compute(const Permutation *p, double *error)
+{
+	const Probe *probe = p->probe;
 	uint32		G = probe->run->model->spec.ntargets;
 
 	for (uint32 k = 0; k < G; k++)
@@ -52,7 +72,7 @@ errors_compute(const Probe *probe, double *error)
 		uint64		n = 0;
 
 		for (uint32 i = 0; i < probe->n; i++)
-			for (uint32 h = 0; h < probe->horizon; h++)
+			for (uint32 h = 0; h < probe->horizon && is_asked(p, i); h++)
 			{
 				size_t		at = ((size_t) i * probe->horizon + h) * G + k;
 				double		e = fabs(probe->actual[at] - probe->point[at]);
@@ -89,7 +109,7 @@ axis_of(const Permutation *p, uint32 i, uint32 c)
 	if (c >= spec->ntargets || spec->difference == 0)
 		return axis;
 	axis.from = 0;
-	for (uint32 row = p->probe->window[i].origin + 1; row-- > series->first[i];)
+	for (uint32 row = p->probe->window[i].origin + 1; row-- > p->probe->begin[i];)
 	{
 		double		value = series->value[(size_t) row * series->C + c];
 
@@ -113,25 +133,59 @@ axis_move(const Axis *from, const Axis *to, double value)
 	return isinf(value) ? copysign(DBL_MAX, value) : value;
 }
 
-/* Channel c of window i gets the values of window j, where both have the row. */
+/* Are rows of a window's piece and of another's both there? */
+static bool
+rows_are_there(const Probe *probe, uint32 i, int64 row, uint32 j, int64 other)
+{
+	return row >= probe->begin[i] && row < probe->end[i] && other >= probe->begin[j] &&
+		other < probe->end[j];
+}
+
+/* Channel c of window i (an array column: all of it) gets the values of window j. */
 static void
 channel_take(const Permutation *p, NnSeries *to, uint32 i, uint32 j, uint32 c)
 {
-	const NnSeries *from = p->probe->series;
-	Axis		axis_from = axis_of(p, j, c),
-				axis_to = axis_of(p, i, c);
+	const Probe *probe = p->probe;
+	const NnSeries *from = probe->series;
+	bool		array = p->input->kind == EXPLAIN_ARRAY;
+	int64		oldest = Min(p->oldest, (int64) probe->window[i].origin + 1 - probe->begin[i]);
+	Axis		axis_from,
+				axis_to;
 
-	for (int64 lag = p->newest; lag <= p->oldest; lag++)
+	if (!array)
 	{
-		int64		row = (int64) p->probe->window[i].origin + 1 - lag,
-					other = (int64) p->probe->window[j].origin + 1 - lag;
+		axis_from = axis_of(p, j, c);
+		axis_to = axis_of(p, i, c);
+	}
+	for (int64 lag = p->newest; lag <= oldest; lag++)
+	{
+		int64		row = (int64) probe->window[i].origin + 1 - lag,
+					other = (int64) probe->window[j].origin + 1 - lag;
 
-		if (row >= to->first[i + 1] || other >= from->first[j + 1])
+		if (!rows_are_there(probe, i, row, j, other))
 			continue;
-		if (row < to->first[i] || other < from->first[j])
-			break;
-		to->value[(size_t) row * to->C + c] =
-			axis_move(&axis_from, &axis_to, from->value[(size_t) other * to->C + c]);
+		if (array)
+			to->array[c].at[row] = from->array[c].at[other];
+		else
+			to->value[(size_t) row * to->C + c] =
+				axis_move(&axis_from, &axis_to, from->value[(size_t) other * to->C + c]);
+	}
+}
+
+/* Static channel c: windows have series of their own, or sites keep theirs at all times. */
+static void
+statics_take(const Permutation *p, NnSeries *to, uint32 c)
+{
+	const Probe *probe = p->probe;
+	double	   *statics = (double *) to->statics;
+	uint32		n = probe->npieces;
+
+	for (uint32 i = 0; i < to->nseries; i++)
+	{
+		uint32		from = probe->per > 1 ? p->exchange[i / n] * n + i % n : p->order[i];
+
+		if (probe->per == 1 || p->only == PG_UINT32_MAX || p->only == i / n)
+			statics[(size_t) i * to->Cs + c] = probe->series->statics[(size_t) from * to->Cs + c];
 	}
 }
 
@@ -140,20 +194,30 @@ input_shuffle(void *host, const Probe *probe, NnSeries *series)
 {
 	const Permutation *p = host;
 	const ExplainInput *input = p->input;
-	double	   *statics = (double *) series->statics;
 
-	for (uint32 i = 0; i < probe->n; i++)
-		for (uint32 c = input->first; c < input->first + input->n; c++)
+	for (uint32 c = input->first; c < input->first + input->n; c++)
+	{
+		if (input->kind == EXPLAIN_STATIC)
+			statics_take(p, series, c);
+		for (uint32 i = 0; i < probe->n && input->kind != EXPLAIN_STATIC; i++)
 		{
-			uint32		j = p->order[i];
-
 			CHECK_FOR_INTERRUPTS();
-			if (input->statics)
-				statics[(size_t) i * series->Cs + c] =
-					probe->series->statics[(size_t) j * series->Cs + c];
-			else
-				channel_take(p, series, i, j, c);
+			if (p->only == PG_UINT32_MAX || probe->origin[i].series == p->only)
+				channel_take(p, series, i, p->order[i / probe->per] * probe->per + i % probe->per, c);
 		}
+	}
+}
+
+/* The r-th shuffle: the same for every input and block, so that they can be compared. */
+static void
+order_shuffle(Permutation *p, uint32 r)
+{
+	for (uint32 i = 0; i < p->probe->npieces; i++)
+		p->order[i] = i;
+	nn_rng_shuffle(p->e->seed, PROBE_STREAM, r, p->order, p->probe->npieces);
+	for (uint32 i = 0; i < p->probe->per; i++)
+		p->exchange[i] = i;
+	nn_rng_shuffle(p->e->seed, PROBE_STREAM, r, p->exchange, p->probe->per);
 }
 
 /* error[ntargets] after repeats shuffles of an input's lags, on the mean. */
@@ -170,12 +234,9 @@ shuffles_run(Permutation *p, const ExplainInput *input, int64 newest, int64 olde
 	memset(p->error, 0, G * sizeof(double));
 	for (uint32 r = 0; r < repeats; r++)
 	{
-		for (uint32 i = 0; i < p->probe->n; i++)
-			p->order[i] = i;
-		/* The same shuffles for every input and block: they can be compared. */
-		nn_rng_shuffle(p->e->seed, PROBE_STREAM, r, p->order, p->probe->n);
+		order_shuffle(p, r);
 		probe_forecast(p->probe, input_shuffle, p);
-		errors_compute(p->probe, one);
+		errors_compute(p, one);
 		for (uint32 k = 0; k < G; k++)
 			p->error[k] += one[k] / repeats;
 	}
@@ -198,6 +259,7 @@ rows_put(const Permutation *p, const double *error, const double *share, int64 l
 		row.importance = error[k] - p->clean[k];
 		row.share = share ? share[k] : NAN;
 		row.value = error[k];
+		row.source = p->only == PG_UINT32_MAX ? NULL : model_run_series(p->e->run, p->only);
 		explain_put(p->e, &row);
 	}
 }
@@ -209,9 +271,9 @@ blocks_run(Permutation *p, const ExplainInput *input)
 	const NnSpec *spec = &p->probe->run->model->spec;
 	uint32		context = spec->context;
 
-	if (input->statics)
+	if (input->kind == EXPLAIN_STATIC)
 		return;
-	if (input->first >= spec->ntargets + spec->npast)
+	if (input->kind == EXPLAIN_COLUMN && input->first >= spec->ntargets + spec->npast)
 	{
 		shuffles_run(p, input, 1 - (int64) p->probe->horizon, 0, 1);
 		rows_put(p, p->error, NULL, 1 - (int64) p->probe->horizon, p->probe->horizon);
@@ -226,6 +288,99 @@ blocks_run(Permutation *p, const ExplainInput *input)
 		shuffles_run(p, input, newest, oldest, 1);
 		rows_put(p, p->error, NULL, newest, oldest - newest + 1);
 	}
+}
+
+/* ------------------------------------------------------------------------
+ * Neighbours
+ */
+
+/* The series at a site, where the source has it and it is not among the sources yet. */
+static void
+source_add(Permutation *p, uint32 site)
+{
+	uint32		s = nn_series_at(p->e->run->prepared, site);
+
+	for (uint32 i = 0; i < p->nsources; i++)
+		if (p->source[i] == s)
+			return;
+	if (s != PG_UINT32_MAX && p->nsources < lengthof(p->source))
+		p->source[p->nsources++] = s;
+}
+
+/* Sites with an edge into site, those of the largest weights first. */
+static void
+sources_of_graph(Permutation *p, uint32 site)
+{
+	const NnModel *model = p->e->run->model;
+	NnPlan	   *plan = nn_plan_build(p->e->run->env, &model->spec, env_kernels(), NN_LANES);
+	const nn_real *source = nn_graph_source(plan, model->params),
+			   *target = nn_graph_target(plan, model->params),
+			   *weight = nn_graph_weight(plan, model->params);
+	bool	   *taken = palloc0(plan->nedges);
+
+	for (uint32 n = 0; n < NEIGHBOURS; n++)
+	{
+		uint32		best = PG_UINT32_MAX;
+
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < plan->nedges; i++)
+			if ((uint32) target[i] == site && !taken[i] &&
+				(best == PG_UINT32_MAX || weight[i] > weight[best]))
+				best = i;
+		if (best == PG_UINT32_MAX)
+			break;
+		taken[best] = true;
+		source_add(p, (uint32) source[best]);
+	}
+}
+
+/* Cells around a cell. */
+static void
+sources_of_grid(Permutation *p, uint32 site)
+{
+	const NnSpec *spec = &p->e->run->model->spec;
+	int			rows = (int) spec->grid_rows,
+				cols = (int) (spec->nsites / spec->grid_rows),
+				at_row = (int) site / cols,
+				at_col = (int) site % cols;
+
+	for (int row = Max(at_row - 1, 0); row <= Min(at_row + 1, rows - 1); row++)
+		for (int col = Max(at_col - 1, 0); col <= Min(at_col + 1, cols - 1); col++)
+			source_add(p, (uint32) (row * cols + col));
+}
+
+/* The series asked for and its neighbours; all there are where they are few. */
+static void
+sources_find(Permutation *p)
+{
+	const Explain *e = p->e;
+	const NnSpec *spec = &e->run->model->spec;
+	uint32		site;
+
+	if (p->probe->per == 1 || e->series == PG_UINT32_MAX)
+		return;
+	site = nn_series_site(e->run->prepared, e->series);
+	source_add(p, site);
+	if (e->run->data->series.nseries <= lengthof(p->source))
+		for (uint32 i = 0; i < spec->nsites; i++)
+			source_add(p, i);
+	else if (spec->grid_rows > 0)
+		sources_of_grid(p, site);
+	else if (spec->nedges > 0)
+		sources_of_graph(p, site);
+}
+
+/* An input of each of them by itself. */
+static void
+sources_run(Permutation *p, const ExplainInput *input)
+{
+	for (uint32 i = 0; i < p->nsources; i++)
+	{
+		p->only = p->source[i];
+		shuffles_run(p, input, 1 - (int64) p->probe->horizon, PG_INT32_MAX, 1);
+		rows_put(p, p->error, NULL, 0, 0);
+	}
+	p->only = PG_UINT32_MAX;
 }
 
 /* Shares of the inputs in the sum of what is above 0; error [ninputs][ntargets]. */
@@ -248,22 +403,25 @@ shares_compute(const Permutation *p, const double *error, double *share)
 void
 permutation_run(const Explain *e)
 {
-	Permutation p = {.e = e,.probe = probe_create(e->run, e->horizon, 0, e->series)};
+	Permutation p = {.e = e,.probe = probe_create(e->run, e->horizon, 0, e->series),
+	.only = PG_UINT32_MAX};
 	uint32		G = e->run->model->spec.ntargets;
 	size_t		cells = nn_size_mul(e->run->env, e->ninputs, G);
 	double	   *error = NN_NEW_ARRAY(e->run->env, double, cells),
 			   *share = NN_NEW_ARRAY(e->run->env, double, cells);
 
-	if (p.probe->n < 2)
+	if (p.probe->npieces < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the source has one window only, and nothing to shuffle"),
 				 errhint("Give more rows.")));
 	p.clean = NN_NEW_ARRAY(e->run->env, double, G);
 	p.error = NN_NEW_ARRAY(e->run->env, double, G);
-	p.order = NN_NEW_ARRAY(e->run->env, uint32_t, p.probe->n);
+	p.order = NN_NEW_ARRAY(e->run->env, uint32_t, p.probe->npieces);
+	p.exchange = NN_NEW_ARRAY(e->run->env, uint32_t, p.probe->per);
+	sources_find(&p);
 	probe_forecast(p.probe, NULL, NULL);
-	errors_compute(p.probe, p.clean);
+	errors_compute(&p, p.clean);
 	for (uint32 i = 0; i < e->ninputs; i++)
 	{
 		shuffles_run(&p, &e->input[i], 1 - (int64) e->horizon, PG_INT32_MAX, REPEATS);
@@ -275,5 +433,6 @@ permutation_run(const Explain *e)
 		p.input = &e->input[i];
 		rows_put(&p, error + (size_t) i * G, share + (size_t) i * G, 0, 0);
 		blocks_run(&p, &e->input[i]);
+		sources_run(&p, &e->input[i]);
 	}
 }

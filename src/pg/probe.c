@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include <float.h>
 #include <math.h>
 
@@ -16,10 +14,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "core/nn_array.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
 #include "pg/probe.h"
-
 
 /* ------------------------------------------------------------------------
  * Pieces
@@ -38,59 +36,170 @@ probe_begin(const ModelRun *run, uint32 series, uint32 origin)
 	return origin + 1 - first > reach ? (uint32) (origin + 1 - reach) : (uint32) first;
 }
 
+static bool
+has_sites(const ModelRun *run)
+{
+	return run->model->spec.nsites > 1;
+}
+
+static uint32
+piece_rows(const ProbePiece *piece)
+{
+	return piece->end - piece->begin;
+}
+
+/* The run's series that series number i of n pieces is cut from, and its piece. */
+static uint32
+series_of(const ModelRun *run, const ProbePiece *piece, uint32 n, uint32 i,
+		  const ProbePiece **its)
+{
+	*its = has_sites(run) ? &piece[i % n] : &piece[i];
+	return has_sites(run) ? i / n : piece[i].series;
+}
+
 NnSeries *
 probe_series(const NnEnv *env, const ModelRun *run, const ProbePiece *piece, uint32 n)
 {
 	const NnSeries *from = &run->data->series;
 	NnSeries   *series = NN_NEW(env, NnSeries);
-	uint32_t   *first = NN_NEW_ARRAY(env, uint32_t, (size_t) n + 1),
-			   *history = NN_NEW_ARRAY(env, uint32_t, n);
-	const char **name = NN_NEW_ARRAY(env, const char *, n);
-	double	   *statics = NN_NEW_ARRAY(env, double, nn_size_mul(env, n, from->Cs));
+	uint32		nseries = has_sites(run) ? n * from->nseries : n;
+	uint32_t   *first = NN_NEW_ARRAY(env, uint32_t, (size_t) nseries + 1),
+			   *history = NN_NEW_ARRAY(env, uint32_t, nseries);
+	const char **name = NN_NEW_ARRAY(env, const char *, nseries);
+	double	   *statics = NN_NEW_ARRAY(env, double, nn_size_mul(env, nseries, from->Cs));
+	const ProbePiece *its;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = 0; i < nseries; i++)
 	{
-		first[i + 1] = first[i] + piece[i].end - piece[i].begin;
-		history[i] = piece[i].history - piece[i].begin;
-		name[i] = from->name[piece[i].series];
+		uint32		s = series_of(run, piece, n, i, &its);
+
+		first[i + 1] = first[i] + piece_rows(its);
+		history[i] = its->history - its->begin;
+		name[i] = from->name[s];
 		for (uint32 c = 0; c < from->Cs; c++)
-			statics[(size_t) i * from->Cs + c] =
-				from->statics[(size_t) piece[i].series * from->Cs + c];
+			statics[(size_t) i * from->Cs + c] = from->statics[(size_t) s * from->Cs + c];
 	}
 	*series = *from;
-	series->nseries = n;
+	series->nseries = nseries;
 	series->first = first;
 	series->history = history;
 	series->name = name;
 	series->statics = statics;
 	series->row_name = NULL;
-	series->value = NN_NEW_ARRAY(env, double, nn_size_mul(env, first[n], from->C));
-	for (uint32 i = 0; i < n; i++)
+	series->value = NN_NEW_ARRAY(env, double, nn_size_mul(env, first[nseries], from->C));
+	series->array = nn_arrays_create(env, from, first[nseries]);
+	for (uint32 i = 0; i < nseries; i++)
 	{
-		memcpy(series->value + (size_t) first[i] * from->C,
-			   from->value + (size_t) piece[i].begin * from->C,
-			   ((size_t) piece[i].end - piece[i].begin) * from->C * sizeof(double));
+		uint32		s = series_of(run, piece, n, i, &its),
+					begin = its->begin - from->first[its->series] + from->first[s];
+
+		memcpy(series->value + (size_t) first[i] * from->C, from->value + (size_t) begin * from->C,
+			   (size_t) piece_rows(its) * from->C * sizeof(double));
+		nn_arrays_copy(series->array, first[i], from, begin, piece_rows(its));
 		CHECK_FOR_INTERRUPTS();
 	}
 	return series;
 }
 
+uint32
+probe_first(const ModelRun *run, const NnSeries *series, uint32 n, uint32 i, uint32 s)
+{
+	return series->first[has_sites(run) ? s * n + i : i];
+}
+
+NnWindow
+probe_window(const ModelRun *run, const NnSeries *series, uint32 n, uint32 i, uint32 s, uint32 row)
+{
+	return (NnWindow) {has_sites(run) ? s : i, probe_first(run, series, n, i, s) + row};
+}
+
+/*
+ * Rows before the first known target of each piece get the level of its origin: what it would
+ * be taken for, if the piece were a series (nn_unscale).
+ */
+static void
+levels_fill(const NnSeries *series, uint32 ntargets, NnData *data)
+{
+	for (uint32 i = 0; i < series->nseries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 k = 0; k < ntargets; k++)
+		{
+			uint32		origin = series->first[i] + series->history[i] - 1,
+						end = Min(data->start[(size_t) i * series->C + k], origin);
+
+			for (uint32 row = series->first[i]; row < end; row++)
+				data->level[(size_t) row * ntargets + k] = data->level[(size_t) origin * ntargets + k];
+		}
+	}
+}
+
+/* The pieces of each site's series, prepared, as one series of it. */
+static void
+sites_join(const NnEnv *env, const ModelRun *run, uint32 n, NnData *data)
+{
+	const NnSeries *from = data->series;
+	NnSeries   *series = NN_NEW(env, NnSeries);
+	uint32		nseries = run->data->series.nseries,
+				C = from->C,
+				Cs = from->Cs;
+	uint32_t   *first = NN_NEW_ARRAY(env, uint32_t, (size_t) nseries + 1),
+			   *history = NN_NEW_ARRAY(env, uint32_t, nseries),
+			   *start = NN_NEW_ARRAY(env, uint32_t, nn_size_mul(env, nseries, C));
+	double	   *statics = NN_NEW_ARRAY(env, double, nn_size_mul(env, nseries, Cs));
+
+	if (n > 1)
+		levels_fill(from, run->model->spec.ntargets, data);
+	for (uint32 s = 0; s < nseries; s++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		first[s + 1] = from->first[(s + 1) * n];
+		history[s] = first[s + 1] - first[s];
+		memcpy(statics + (size_t) s * Cs, from->statics + (size_t) s * n * Cs, Cs * sizeof(double));
+		memmove(data->statics + (size_t) s * Cs, data->statics + (size_t) s * n * Cs,
+				Cs * sizeof(nn_real));
+		for (uint32 c = 0; c < C; c++)
+		{
+			uint32_t   *known = &start[(size_t) s * C + c];
+
+			*known = first[s + 1];
+			for (uint32 i = s * n; i < (s + 1) * n && *known == first[s + 1]; i++)
+				if (data->start[(size_t) i * C + c] < from->first[i + 1])
+					*known = data->start[(size_t) i * C + c];
+		}
+	}
+	*series = *from;
+	series->nseries = nseries;
+	series->first = first;
+	series->history = history;
+	series->name = run->data->series.name;
+	series->statics = statics;
+	data->series = series;
+	data->start = start;
+	data->group = run->prepared->group;
+	data->identity = run->prepared->identity;
+}
+
 NnData *
 probe_prepare(const NnEnv *env, const ModelRun *run, const NnSeries *series,
-			  const ProbePiece *piece)
+			  const ProbePiece *piece, uint32 n)
 {
 	uint32_t   *group = NN_NEW_ARRAY(env, uint32_t, series->nseries),
 			   *identity = NN_NEW_ARRAY(env, uint32_t, series->nseries);
+	const ProbePiece *its;
 	NnData	   *data;
 
 	for (uint32 i = 0; i < series->nseries; i++)
 	{
-		group[i] = run->prepared->group[piece[i].series];
-		identity[i] = run->prepared->identity ? run->prepared->identity[piece[i].series] :
-			piece[i].series;
+		uint32		s = series_of(run, piece, n, i, &its);
+
+		group[i] = run->prepared->group[s];
+		identity[i] = run->prepared->identity ? run->prepared->identity[s] : s;
 	}
 	data = nn_data_prepare(env, &run->model->spec, run->model->prep, series, group);
 	data->identity = identity;
+	if (has_sites(run))
+		sites_join(env, run, n, data);
 	return data;
 }
 
@@ -115,9 +224,9 @@ windows_walk(Choice *choice)
 	uint64		needed = nn_rows_needed(&run->model->spec);
 
 	choice->n = 0;
-	for (uint32 s = 0; s < series->nseries; s++)
+	for (uint32 s = 0; s < (has_sites(run) ? 1 : series->nseries); s++)
 	{
-		if (choice->only != PG_UINT32_MAX && s != choice->only)
+		if (choice->only != PG_UINT32_MAX && s != choice->only && !has_sites(run))
 			continue;
 		for (uint64 row = needed; row + choice->after <= series->history[s];
 			 row += choice->stride)
@@ -141,8 +250,18 @@ piece_bytes(const ModelRun *run, const ProbePiece *piece)
 		spec->ntargets * (sizeof(nn_real) + sizeof(double));
 
 	/* And a gradient of its context. */
-	return ((size_t) piece->end - piece->begin) * row +
-		(size_t) spec->context * nn_spec_channels(spec) * sizeof(double);
+	return nn_size_mul(run->env, piece_rows(piece) * row + (size_t) spec->context *
+					   nn_spec_channels(spec) * sizeof(double),
+					   has_sites(run) ? run->data->series.nseries : 1);
+}
+
+/* Windows looked at unless the caller says otherwise; of several sites, times. */
+static uint32
+windows_usual(const ModelRun *run)
+{
+	uint32		times = PROBE_SITE_WINDOWS / run->data->series.nseries;
+
+	return has_sites(run) ? Min(Max(times, PROBE_TIMES_LEAST), PROBE_WINDOWS) : PROBE_WINDOWS;
 }
 
 /* All windows, or as many evenly spaced ones as are wanted. */
@@ -151,6 +270,7 @@ windows_choose(Probe *probe, uint32 stride, uint32 only)
 {
 	const NnEnv *env = probe->run->env;
 	Choice		choice = {probe->run, probe->horizon, Max(stride, 1), only, probe->horizon, NULL, 0};
+	uint32		most = windows_usual(probe->run);
 
 	windows_walk(&choice);
 	if (choice.n == 0 && probe->run->roles.nfuture == 0)
@@ -169,12 +289,12 @@ windows_choose(Probe *probe, uint32 stride, uint32 only)
 	choice.out = NN_NEW_ARRAY(env, NnWindow, choice.n);
 	windows_walk(&choice);
 	probe->origin = choice.out;
-	probe->n = (uint32) choice.n;
-	if (stride > 0 || choice.n <= PROBE_WINDOWS)
+	probe->npieces = (uint32) choice.n;
+	if (stride > 0 || choice.n <= most)
 		return;
-	probe->n = PROBE_WINDOWS;
-	for (uint32 i = 0; i < probe->n; i++)
-		probe->origin[i] = probe->origin[choice.n * i / probe->n];
+	probe->npieces = most;
+	for (uint32 i = 0; i < most; i++)
+		probe->origin[i] = probe->origin[choice.n * i / most];
 }
 
 static void
@@ -185,8 +305,8 @@ pieces_cut(Probe *probe)
 	uint32		block = run->model->spec.horizon,
 				ahead = (probe->horizon + block - 1) / block * block;
 
-	probe->piece = NN_NEW_ARRAY(run->env, ProbePiece, probe->n);
-	for (uint32 i = 0; i < probe->n; i++)
+	probe->piece = NN_NEW_ARRAY(run->env, ProbePiece, probe->npieces);
+	for (uint32 i = 0; i < probe->npieces; i++)
 	{
 		const NnWindow *w = &probe->origin[i];
 		uint64		end = (uint64) w->origin + 1 + ahead;
@@ -207,25 +327,45 @@ pieces_plan(Probe *probe, uint32 stride)
 	size_t		bytes = 0;
 	uint32		fit;
 
-	for (uint32 i = 0; i < probe->n; i++)
+	for (uint32 i = 0; i < probe->npieces; i++)
 		bytes = nn_size_add(env, bytes, piece_bytes(probe->run, &probe->piece[i]));
 	if (bytes <= env->max_memory)
 		return;
-	fit = (uint32) ((double) probe->n * env->max_memory / bytes);
+	fit = (uint32) ((double) probe->npieces * env->max_memory / bytes);
 	if (stride > 0 || fit < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("%u windows need %.1f MB of memory, above the limit of %.1f MB", probe->n,
+				 errmsg("%u windows need %.1f MB of memory, above the limit of %.1f MB", probe->npieces,
 						bytes / 1048576.0, env->max_memory / 1048576.0),
 				 errhint("Raise \"lstm.max_memory\", or give fewer rows or a larger \"stride\".")));
 	for (uint32 i = 0; i < fit; i++)
 	{
-		uint32		from = (uint32) ((uint64) probe->n * i / fit);
+		uint32		from = (uint32) ((uint64) probe->npieces * i / fit);
 
 		probe->origin[i] = probe->origin[from];
 		probe->piece[i] = probe->piece[from];
 	}
-	probe->n = fit;
+	probe->npieces = fit;
+}
+
+/* Windows of all series in place of those of the first. */
+static void
+sites_list(Probe *probe)
+{
+	const NnSeries *series = &probe->run->data->series;
+	NnWindow   *time = probe->origin;
+
+	probe->per = has_sites(probe->run) ? series->nseries : 1;
+	probe->n = probe->npieces * probe->per;
+	if (probe->per == 1)
+		return;
+	probe->origin = NN_NEW_ARRAY(probe->run->env, NnWindow, probe->n);
+	for (uint32 i = 0; i < probe->n; i++)
+	{
+		uint32		s = i % probe->per;
+
+		probe->origin[i] = (NnWindow) {s, time[i / probe->per].origin - series->first[0] + series->first[s]};
+	}
 }
 
 static double
@@ -250,15 +390,21 @@ windows_fill(Probe *probe)
 	double	   *unit = NN_NEW_ARRAY(env, double, (size_t) G * NN_MEASURES);
 
 	probe->window = NN_NEW_ARRAY(env, NnWindow, probe->n);
+	probe->begin = NN_NEW_ARRAY(env, uint32, probe->n);
+	probe->end = NN_NEW_ARRAY(env, uint32, probe->n);
 	probe->actual = NN_NEW_ARRAY(env, double, values);
 	probe->point = NN_NEW_ARRAY(env, double, values);
 	probe->scale = NN_NEW_ARRAY(env, double, (size_t) probe->n * G);
 	for (uint32 i = 0; i < probe->n; i++)
 	{
 		const NnWindow *origin = &probe->origin[i];
+		const ProbePiece *piece = &probe->piece[i / probe->per];
+		uint32		before = probe->origin[i - i % probe->per].origin - piece->begin;	/* rows */
 
-		probe->window[i] = (NnWindow) {i, probe->series->first[i] + origin->origin -
-			probe->piece[i].begin};
+		probe->window[i] = probe_window(run, probe->series, probe->npieces, i / probe->per,
+										origin->series, before);
+		probe->begin[i] = probe->window[i].origin - before;
+		probe->end[i] = probe->begin[i] + piece_rows(piece);
 		nn_window_units(run->prepared, origin, unit);
 		for (uint32 k = 0; k < G; k++)
 		{
@@ -278,13 +424,15 @@ probe_create(ModelRun *run, uint32 horizon, uint32 stride, uint32 only)
 	probe->run = run;
 	probe->horizon = horizon;
 	windows_choose(probe, stride, only);
-	for (uint32 i = 0; i < probe->n; i++)
-		model_run_future_check(run, &probe->origin[i], run->roles.nfuture > 0 ? horizon : 0);
 	pieces_cut(probe);
 	pieces_plan(probe, stride);
-	probe->series = probe_series(run->env, run, probe->piece, probe->n);
+	sites_list(probe);
+	for (uint32 i = 0; i < probe->n; i++)
+		model_run_future_check(run, &probe->origin[i], run->roles.nfuture > 0 ? horizon : 0);
+	probe->series = probe_series(run->env, run, probe->piece, probe->npieces);
 	windows_fill(probe);
-	probe->predictor = model_run_predictor(run, nn_tile_lanes(probe->n), horizon);
+	probe->predictor = model_run_predictor(run, has_sites(run) ? nn_forecast_windows(&run->model->spec) :
+										   nn_tile_lanes(probe->n), horizon);
 	probe->scratch = AllocSetContextCreate(CurrentMemoryContext, "lstm probe",
 										   ALLOCSET_DEFAULT_SIZES);
 	return probe;
@@ -306,10 +454,12 @@ probe_forecast(Probe *probe, ProbeChange change, void *host)
 	if (statics > 0)
 		memcpy(copy, from->statics, statics * sizeof(double));
 	series.statics = copy;
+	series.array = nn_arrays_create(env, from, from->first[from->nseries]);
+	nn_arrays_copy(series.array, 0, from, 0, from->first[from->nseries]);
 	if (change)
 		change(host, probe, &series);
 	nn_predictor_forget(probe->predictor);
-	model_run_predict(probe->predictor, probe_prepare(env, probe->run, &series, probe->piece),
+	model_run_predict(probe->predictor, probe_prepare(env, probe->run, &series, probe->piece, probe->npieces),
 					  probe->window, probe->n, probe->horizon, NULL, 0, probe->point, NULL, NULL);
 	nn_predictor_forget(probe->predictor);
 	MemoryContextSwitchTo(before);
@@ -333,7 +483,7 @@ uint32
 probe_context_begin(const Probe *probe, uint32 i)
 {
 	uint32		origin = probe->window[i].origin,
-				rows = origin + 1 - probe->series->first[i];
+				rows = origin + 1 - probe->begin[i];
 
 	return origin + 1 - Min(rows, probe->run->model->spec.context);
 }

@@ -265,6 +265,31 @@ lstm_models_guard(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Raises 2BP01 when a joint model that the caller may use has that version (name, number)
+ * for a member.  Joint models of others do not hold it: they say what they lack when they
+ * are used.
+ */
+static void
+registry_require_unused(Datum *member)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	HeapTuple	row;
+
+	if (registry_run("SELECT name, version FROM lstm.models WHERE joint->'members'"
+					 " @> jsonb_build_array(jsonb_build_object('model', $1, 'version', $2))"
+					 " ORDER BY name, version LIMIT 1", 2, types, member, NULL, false) == 0)
+		return;
+	row = SPI_tuptable->vals[0];
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot drop version %d of model \"%s\": it is a member of joint model \"%s\"",
+					DatumGetInt32(member[1]), TextDatumGetCString(member[0]),
+					SPI_getvalue(row, SPI_tuptable->tupdesc, 1)),
+			 errhint("Drop version %s of \"%s\" first.", SPI_getvalue(row, SPI_tuptable->tupdesc, 2),
+					 SPI_getvalue(row, SPI_tuptable->tupdesc, 1))));
+}
+
+/*
  * Trigger of lstm.models: what a foreign key with ON UPDATE and ON DELETE CASCADE
  * would do, with the rights of the tables' owner as there.  A key cannot be: its
  * tables must be restored one after the other, and pg_restore --jobs does not.
@@ -294,13 +319,25 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 								  SPI_fnumber(tupdesc, i % 2 == 0 ? "name" : "version"), &isnull);
 
 	nest_level = registry_begin();
+	if (!updated)
+		registry_require_unused(values);
 	/* An error in between restores the user with the (sub)transaction. */
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(trigger->tg_relation->rd_rel->relowner,
 						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	if (updated)
+	{
 		registry_run("UPDATE lstm.model_values SET name = $3, version = $4"
 					 " WHERE name = $1 AND version = $2", 4, types, values, NULL, false);
+		registry_run("UPDATE lstm.models SET joint = jsonb_set(joint, '{members}', (SELECT jsonb_agg("
+					 " CASE WHEN m.value @> jsonb_build_object('model', $1, 'version', $2)"
+					 " THEN m.value || jsonb_build_object('model', $3, 'version', $4)"
+					 " ELSE m.value END ORDER BY m.ordinality)"
+					 " FROM jsonb_array_elements(joint->'members') WITH ORDINALITY m))"
+					 " WHERE joint->'members'"
+					 " @> jsonb_build_array(jsonb_build_object('model', $1, 'version', $2))",
+					 4, types, values, NULL, false);
+	}
 	else
 		registry_run("DELETE FROM lstm.model_values WHERE name = $1 AND version = $2",
 					 2, types, values, NULL, false);
@@ -468,7 +505,7 @@ registry_row_model(RegistryRow *row)
 }
 
 RegistryRow *
-registry_get(const char *name, int version)
+registry_find(const char *name, int version)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	RegistryRow *row = palloc0(sizeof(RegistryRow));
@@ -477,15 +514,17 @@ registry_get(const char *name, int version)
 
 	if (registry_run_name(version == 0 ?
 						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
-						  " v.tableoid, v.ctid, v.xmin"
-						  " FROM lstm.models m JOIN lstm.model_values v"
+						  " v.tableoid, v.ctid, v.xmin, m.joint"
+						  " FROM lstm.models m LEFT JOIN lstm.model_values v"
 						  " ON v.name = m.name AND v.version = m.version"
-						  " WHERE m.name = $1 AND m.deployed" :
+						  " WHERE (v.model IS NOT NULL OR m.joint IS NOT NULL)"
+						  " AND m.name = $1 AND m.deployed" :
 						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
-						  " v.tableoid, v.ctid, v.xmin"
-						  " FROM lstm.models m JOIN lstm.model_values v"
+						  " v.tableoid, v.ctid, v.xmin, m.joint"
+						  " FROM lstm.models m LEFT JOIN lstm.model_values v"
 						  " ON v.name = m.name AND v.version = m.version"
-						  " WHERE m.name = $1 AND m.version = $2",
+						  " WHERE (v.model IS NOT NULL OR m.joint IS NOT NULL)"
+						  " AND m.name = $1 AND m.version = $2",
 						  name, version, true) == 0)
 	{
 		RegistryVersions *versions = registry_versions(name, true);
@@ -507,10 +546,26 @@ registry_get(const char *name, int version)
 	row->owner = registry_row_owner(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
 	row->source = registry_column(3, caller);
 	row->search_path = registry_column(4, caller);
+	row->joint = registry_column(9, caller);
 	MemoryContextSwitchTo(caller);
-	registry_row_model(row);
+	if (row->joint == NULL)
+		registry_row_model(row);
 	registry_end(nest_level);
 	MemoryContextSwitchTo(caller);
+	return row;
+}
+
+RegistryRow *
+registry_get(const char *name, int version)
+{
+	RegistryRow *row = registry_find(name, version);
+
+	if (row->joint != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" is a joint model, and a model that was trained is needed here", name),
+				 errdetail("Joint models have forecast, hindcast, evaluate, exceedance and describe."),
+				 errhint("Name one of the members that lstm.describe shows.")));
 	return row;
 }
 
@@ -528,9 +583,9 @@ registry_text_or_null(const char *text, char *null)
 static void
 registry_insert_row(const RegistryEntry *entry, int version)
 {
-	Oid			types[8] = {TEXTOID, INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
-	Datum		values[8];
-	char		nulls[8];
+	Oid			types[9] = {TEXTOID, INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID};
+	Datum		values[9];
+	char		nulls[9];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(entry->name);
@@ -541,13 +596,14 @@ registry_insert_row(const RegistryEntry *entry, int version)
 	values[5] = registry_text_or_null(entry->search_path, &nulls[5]);
 	values[6] = Int64GetDatum((int64) entry->rows);
 	values[7] = registry_text_or_null(entry->metrics, &nulls[7]);
+	values[8] = registry_text_or_null(entry->joint, &nulls[8]);
 
 	/* What still is in the way is a row that neither we nor the lock can see. */
 	if (registry_run("INSERT INTO lstm.models"
-					 " (name, version, deployed, spec, source, search_path, rows, metrics)"
-					 " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::jsonb)"
+					 " (name, version, deployed, spec, source, search_path, rows, metrics, joint)"
+					 " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::jsonb, $9::jsonb)"
 					 " ON CONFLICT DO NOTHING",
-					 8, types, values, nulls, false) == 0)
+					 9, types, values, nulls, false) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" belongs to another role", entry->name),
@@ -603,7 +659,8 @@ registry_insert(const RegistryEntry *entry)
 	if (entry->deploy)
 		registry_set_deployed(entry->name, 0);
 	registry_insert_row(entry, version);
-	registry_insert_value(entry, version);
+	if (entry->bytes != NULL)
+		registry_insert_value(entry, version);
 	registry_end(nest_level);
 	return version;
 }

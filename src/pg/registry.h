@@ -24,6 +24,8 @@ typedef struct RegistryRow
 	char	   *search_path;
 	const NnModel *model;		/* checked and parsed; stays until the transaction ends */
 	size_t		length;			/* bytes of the model value */
+	char	   *joint;			/* what a joint model is made of, as JSON, unchecked; model is NULL then.
+								 * NULL: a model that was trained */
 } RegistryRow;
 
 /*
@@ -34,6 +36,9 @@ typedef struct RegistryRow
  * works in read-only transactions and on a standby.  The row lives in the current
  * memory context, the model in the session's cache (model_cache.h).
  */
+extern RegistryRow *registry_find(const char *name, int version);
+
+/* The same, but a joint model is error 0A000: model is there. */
 extern RegistryRow *registry_get(const char *name, int version);
 
 /* Everything but the version number, which is the next one; returns it. */
@@ -45,8 +50,9 @@ typedef struct RegistryEntry
 	uint64		rows;
 	const char *spec;			/* JSON text of the settings, for looking at */
 	const char *metrics;		/* JSON text */
-	const uint8_t *bytes;
+	const uint8_t *bytes;		/* NULL: a joint model, which has no value */
 	size_t		length;
+	const char *joint;			/* JSON text, see RegistryRow */
 } RegistryEntry;
 
 /*

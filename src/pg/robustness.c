@@ -3,7 +3,9 @@
  *		lstm.robustness: how much worse a model gets when its input does.
  *
  * Each window's context is changed by itself, what came after it is not, and the
- * errors of the forecasts are compared with those of the windows as they are.
+ * errors of the forecasts are compared with those of the windows as they are.  Where
+ * several series are forecast together, all of them are changed, each in its own way, and
+ * the attack is on the sum of their errors.
  * Changes are in scales: what the model learned to divide a column by.  Costs two
  * forecasts of each window for each kind of change, and a gradient.
  */

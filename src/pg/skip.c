@@ -11,6 +11,7 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "core/nn_array.h"
 #include "core/nn_auto.h"
 #include "pg/skip.h"
 
@@ -108,12 +109,15 @@ series_move(SourceData *data, uint32 s, uint32 to, uint32 row)
 
 	memmove(series->value + (size_t) row * series->C, series->value + (size_t) from * series->C,
 			sizeof(double) * series->C * rows);
+	nn_arrays_copy(series->array, row, series, from, rows);
 	unconstify(uint32_t *, series->history)[to] = series->history[s];
 	((const char **) (uintptr_t) series->name)[to] = series->name[s];
 	memmove(unconstify(double *, series->statics) + (size_t) to * series->Cs,
 			series->statics + (size_t) s * series->Cs, sizeof(double) * series->Cs);
 	data->origin[to] = data->origin[s];
 	data->key[to] = data->key[s];
+	if (data->place != NULL)
+		data->place[to] = data->place[s];
 	if (data->category != NULL)
 		memmove(data->category + (size_t) to * data->nstatic,
 				data->category + (size_t) s * data->nstatic, sizeof(char *) * data->nstatic);

@@ -20,6 +20,8 @@ static const char *const ROLE_SERIES = "series";
 static const char *const ROLE_PAST = "past_covariates";
 static const char *const ROLE_FUTURE = "future_covariates";
 static const char *const ROLE_STATIC = "static_covariates";
+static const char *const ROLE_GEOM = "geom";
+static const char *const ROLE_GRID = "\"grid\"";
 
 static bool
 class_is_numeric(ColumnClass class)
@@ -43,6 +45,12 @@ static bool
 class_is_id(ColumnClass class)
 {
 	return class == COLUMN_ID;
+}
+
+static bool
+class_is_array(ColumnClass class)
+{
+	return class == COLUMN_ARRAY;
 }
 
 static bool
@@ -193,6 +201,59 @@ claim_static(SourceShape *shape, const char *name, const NnCategories *known)
 	return place;
 }
 
+/* An array column: named among the past covariates, an input of its own. */
+static SourceColumn
+claim_array(SourceShape *shape, const char *name)
+{
+	ShapeColumn *column = column_claim(shape, name, ROLE_PAST);
+
+	if (column->class != COLUMN_ARRAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s is no array of numbers", name,
+						format_type_be(column->type)),
+				 errhint("The model was trained on arrays; cast the column in the source.")));
+	return column_place(shape, column);
+}
+
+/* A row or column of a grid: an integer, which may name the series as well. */
+static SourceColumn
+claim_cell(SourceShape *shape, const char *name)
+{
+	ShapeColumn *column = NULL;
+
+	for (int i = 0; i < shape->ncolumns && column == NULL; i++)
+		if (shape->column[i].role == ROLE_SERIES && strcmp(shape->column[i].name, name) == 0)
+			column = &shape->column[i];
+	if (column == NULL)
+		column = column_claim(shape, name, ROLE_GRID);
+	if (column->class != COLUMN_INTEGER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be the row or column of a cell", name,
+						format_type_be(column->type)),
+				 errhint("Integers can; cast the column in the source.")));
+	return column_place(shape, column);
+}
+
+static void
+places_claim_cells(Source *source, SourceShape *shape)
+{
+	const SourceRoles *roles = &source->roles;
+
+	if (roles->geom != NULL)
+	{
+		source->geom = column_place(shape, column_claim(shape, roles->geom, ROLE_GEOM));
+		place_check_type(roles->geom, source->geom.type, &source->geography);
+	}
+	for (int i = 0; i < roles->nplaces; i++)
+		source->place[i] = claim_cell(shape, roles->place[i]);
+	if (roles->nplaces == 2 && source->place[0].number == source->place[1].number)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("column \"%s\" is named twice in %s", roles->place[0], ROLE_GRID)));
+}
+
 static NnTimeKind
 time_kind(Oid type)
 {
@@ -314,6 +375,8 @@ shape_refuse_rest(const SourceShape *shape)
 			(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
 			 errmsg_plural("column %s is used for nothing", "columns %s are used for nothing",
 						   count, names_join(names, count)),
+			 shape_unused(shape, class_is_array, &names) > 0 ?
+			 errhint("Name array columns in past_covariates, or leave them out of the source's SELECT.") :
 			 errhint("Only numbers can be covariates; leave other columns out of the source's "
 					 "SELECT, or name them as series.")));
 }
@@ -342,6 +405,7 @@ roles_check_names(const SourceRoles *roles, const char *const *series, uint32 ns
 	columns_check_names(&roles->time_column, roles->time_column != NULL);
 	columns_check_names(roles->target, roles->ntargets);
 	columns_check_names(roles->past, roles->npast);
+	columns_check_names(roles->arrays, roles->narrays);
 	columns_check_names(roles->future, roles->nfuture);
 	columns_check_names(roles->statics, roles->nstatic);
 	columns_check_names(roles->series, roles->nseries);
@@ -373,6 +437,8 @@ places_alloc(Source *source)
 	source->series = palloc0(sizeof(SourceColumn) * Max(roles->nseries, 1));
 	source->value = palloc0(sizeof(SourceColumn) * Max(nvalues, 1));
 	source->statics = palloc0(sizeof(SourceColumn) * Max(roles->nstatic, 1));
+	source->array = palloc0(sizeof(SourceColumn) * Max(roles->narrays, 1));
+	source->place = palloc0(sizeof(SourceColumn) * Max(roles->nplaces, 1));
 }
 
 /* All roles but target and past covariates, whose places depend on the case. */
@@ -387,6 +453,46 @@ places_claim_common(Source *source, SourceShape *shape)
 		source->series[i] = column_place(shape, column_claim(shape, roles->series[i], ROLE_SERIES));
 	claim_numbers(shape, roles->future, roles->nfuture, ROLE_FUTURE,
 				  source->value + roles->ntargets + roles->npast);
+}
+
+/* Takes the array columns out of the past covariates. */
+static void
+roles_split_arrays(SourceRoles *roles, const SourceShape *shape)
+{
+	int			npast = 0;
+
+	roles->arrays = palloc(sizeof(char *) * Max(roles->npast, 1));
+	for (int i = 0; i < roles->npast; i++)
+	{
+		bool		array = false;
+
+		for (int c = 0; c < shape->ncolumns; c++)
+			array = array || (shape->column[c].class == COLUMN_ARRAY &&
+							  strcmp(shape->column[c].name, roles->past[i]) == 0);
+		if (array)
+			roles->arrays[roles->narrays++] = roles->past[i];
+		else
+			roles->past[npast++] = roles->past[i];
+	}
+	roles->npast = npast;
+	if (roles->narrays > NN_MAX_ARRAYS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("past_covariates names %d array columns, above the limit of %d", roles->narrays,
+						NN_MAX_ARRAYS),
+				 errhint("Stack images of the same size as channels of one array, or leave some out.")));
+}
+
+static void
+roles_split_places(SourceRoles *roles, const char *geom, const char *grid)
+{
+	roles->geom = name_single(geom, ROLE_GEOM);
+	roles->nplaces = identifier_list_split(grid, ROLE_GRID, &roles->place);
+	if (grid != NULL && roles->nplaces != 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option %s names %d columns instead of 2", ROLE_GRID, roles->nplaces),
+				 errhint("Write the column that counts rows, then that of columns, as in \"y, x\".")));
 }
 
 static void
@@ -431,6 +537,12 @@ roles_find(SourceRoles *roles, SourceShape *shape, bool find_series, bool find_p
 		roles->nseries = 1;
 		(void) column_claim(shape, name, ROLE_SERIES);
 	}
+	else if (find_series && roles->nplaces > 0)
+	{
+		/* A cell has no other name. */
+		roles->series = roles->place;
+		roles->nseries = roles->nplaces;
+	}
 	if (roles->ntargets == 0)
 	{
 		roles->target = name_list(target_find(shape));
@@ -462,6 +574,9 @@ places_claim(Source *source, SourceShape *shape, bool need_target)
 		return;
 	claim_numbers(shape, roles->target, roles->ntargets, ROLE_TARGET, source->value);
 	claim_numbers(shape, roles->past, roles->npast, ROLE_PAST, source->value + roles->ntargets);
+	for (int i = 0; i < roles->narrays; i++)
+		source->array[i] = claim_array(shape, roles->arrays[i]);
+	places_claim_cells(source, shape);
 	for (int i = 0; i < roles->nstatic; i++)
 		source->statics[i] = claim_static(shape, roles->statics[i],
 										  roles->categories ? &roles->categories[i] : NULL);
@@ -470,16 +585,23 @@ places_claim(Source *source, SourceShape *shape, bool need_target)
 Source *
 source_resolve(const char *source, const char *time_column, const char *target,
 			   const char *series, const char *past_covariates,
-			   const char *future_covariates, const char *static_covariates)
+			   const char *future_covariates, const char *static_covariates,
+			   const char *geom, const char *grid)
 {
 	SourceShape *shape;
 	Source	   *result = source_begin(source, &shape);
 	SourceRoles *roles = &result->roles;
+	bool		pixels;
 
 	roles_split(roles, time_column, target, series, past_covariates, future_covariates,
 				static_covariates);
+	roles_split_arrays(roles, shape);
+	roles_split_places(roles, geom, grid);
+	pixels = source_pixels(result, &shape);
+	if (pixels)
+		source_pixels_name(roles);
 	places_claim(result, shape, true);
-	roles_find(roles, shape, series == NULL, past_covariates == NULL);
+	roles_find(roles, shape, series == NULL && !pixels, past_covariates == NULL);
 	places_claim(result, shape, true);
 
 	result->kind = time_kind(result->time.type);
@@ -496,6 +618,7 @@ source_bind(const char *source, const SourceRoles *roles, NnTimeKind kind, bool 
 
 	result->roles = *roles;
 	result->bound = true;
+	(void) source_pixels(result, &shape);
 	places_claim(result, shape, need_target);
 
 	result->kind = time_kind(result->time.type);

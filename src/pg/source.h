@@ -24,6 +24,13 @@ typedef struct SourceRoles
 	int			ntargets, nseries, npast, nfuture, nstatic;
 	char	  **target, **series, **past, **future, **statics;
 	const NnCategories *categories; /* [nstatic] of a known model; NULL: those of no number */
+	int			narrays;		/* array columns, named among the past covariates */
+	char	  **arrays;
+	const NnArraySpec *array;	/* [narrays] of a known model; NULL: to be seen */
+	char	   *geom;			/* column of the places; NULL: none, or a known model */
+	const char *raster;			/* of a known model: the column of its places, which may be rasters */
+	int			nplaces;		/* 2 or 0: columns of row and column, which may be of series */
+	char	  **place;
 } SourceRoles;
 
 /* All names that a model holds, against env_check_names; series: [nseries]. */
@@ -54,6 +61,10 @@ typedef struct Source
 	SourceColumn *series;		/* [nseries] */
 	SourceColumn *value;		/* [ntargets + npast + nfuture] */
 	SourceColumn *statics;		/* [nstatic] */
+	SourceColumn *array;		/* [narrays] */
+	SourceColumn geom;
+	SourceColumn *place;		/* [nplaces] */
+	bool		geography;		/* geom is of that type */
 } Source;
 
 /* A series that was left out, and why ("has ...", "column ... is ..."). */
@@ -62,6 +73,14 @@ typedef struct SourceSkip
 	const char *name,
 			   *reason;
 } SourceSkip;
+
+/* Where a series is. */
+typedef struct SourcePlace
+{
+	bytea	   *geom;			/* as its type sends it; NULL: unknown */
+	bool		known[2];
+	int64		cell[2];		/* row, column */
+} SourcePlace;
 
 typedef struct SourceData
 {
@@ -78,6 +97,10 @@ typedef struct SourceData
 	char	  **category;		/* [nseries][nstatic] text of those that are categories, NULL
 								 * where unknown; NULL: none is one (categories.h) */
 	const NnCategories *categories; /* [nstatic] once categories_apply was called, else NULL */
+	SourcePlace *place;			/* [nseries]; NULL: no column says it */
+	bool		geography;		/* of the places */
+	struct NnSites *sites;		/* what a model keeps of them, see space.h; NULL: nothing */
+	NnArraySpec array[NN_MAX_ARRAYS];	/* shapes of series.array */
 	uint32		made;			/* channels that features_add made */
 	uint32		nskips;
 	SourceSkip *skip;			/* [nskips] */
@@ -95,10 +118,14 @@ typedef struct SourceData
  * found, 42702 ambiguous, 42701 used twice, 42804 wrong type, 42P10 used for
  * nothing, 42601 no single SELECT, 42P01 no such table, 22004 source NULL, and what
  * the query itself raises.  The result lives in the current memory context.
+ *
+ * geom names a column of places (PostGIS), grid two of integers, row and column; NULL: none.
+ * The latter may be the series columns, and are where no other column names series.
  */
 extern Source *source_resolve(const char *source, const char *time_column, const char *target,
 							  const char *series, const char *past_covariates,
-							  const char *future_covariates, const char *static_covariates);
+							  const char *future_covariates, const char *static_covariates,
+							  const char *geom, const char *grid);
 
 /*
  * The same for a known model: roles are the model's; every column must be there
@@ -120,7 +147,7 @@ extern Source *source_bind(const char *source, const SourceRoles *roles, NnTimeK
  * whatever the order of the rows.  Errors (22000 unless said otherwise) name series
  * and time: duplicate time stamps, infinite or NULL (22004) time stamps, NULL series
  * (22004), rows off the grid, infinite values (NaN and NULL are missing values),
- * differing static values within a series (NULL counts as unknown), an empty source
+ * differing static values or places within a series (NULL counts as unknown), an empty source
  * (02000), too many series or gaps (54000), memory (53200), as_of with integers
  * (22023), a series of future that source lacks.  With source->skip what is wrong
  * with one series (duplicates, rows off the grid, infinite or differing values, a

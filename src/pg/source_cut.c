@@ -10,6 +10,7 @@
 
 #include "miscadmin.h"
 
+#include "core/nn_array.h"
 #include "pg/source_cut.h"
 
 /* Rows of series s up to the last of its first rows up to known that has a target. */
@@ -37,6 +38,16 @@ rows_copy(const NnSeries *series, uint32 s, const SourceCut *cut, uint32 nknown,
 	for (uint32 t = Max(cut->known[s], cut->from[s]); t < cut->to[s]; t++)
 		for (uint32 c = 0; c < nknown; c++)
 			to[(size_t) (t - cut->from[s]) * C + c] = NAN;
+}
+
+/* The same of the array columns, which are known as far as past covariates are. */
+static void
+arrays_copy(const NnSeries *series, uint32 s, const SourceCut *cut, bool cuts, NnArray *to,
+			uint32 row)
+{
+	uint32		end = cuts ? Max(Min(cut->known[s], cut->to[s]), cut->from[s]) : cut->to[s];
+
+	nn_arrays_copy(to, row, series, (size_t) series->first[s] + cut->from[s], end - cut->from[s]);
 }
 
 /* What belongs to a series by its number. */
@@ -68,7 +79,13 @@ source_cut(const NnEnv *env, const SourceData *data, const SourceCut *cut, uint3
 	const char **name = NN_NEW_ARRAY(env, const char *, series->nseries);
 	double	   *statics = NN_NEW_ARRAY(env, double, nn_size_mul(env, series->nseries, series->Cs)),
 			   *value;
+	bool		joint = series->at_site != NULL;
+	uint32		latest = 0;
 
+	/* Sites have one axis of time: the last target of any is that of all. */
+	for (uint32 s = 0; s < series->nseries && joint && least > 0; s++)
+		latest = Max(latest, last_target(series, s, cut->from[s], Min(cut->known[s], cut->to[s]),
+										 ntargets));
 	for (uint32 s = 0; s < series->nseries; s++)
 	{
 		uint32		known;
@@ -77,7 +94,7 @@ source_cut(const NnEnv *env, const SourceData *data, const SourceCut *cut, uint3
 			continue;
 		known = Min(cut->known[s], cut->to[s]);
 		if (least > 0)
-			known = last_target(series, s, cut->from[s], known, ntargets);
+			known = joint ? latest : last_target(series, s, cut->from[s], known, ntargets);
 		if (known <= cut->from[s] || known - cut->from[s] < least)
 			continue;
 		history[n] = known - cut->from[s];
@@ -90,11 +107,13 @@ source_cut(const NnEnv *env, const SourceData *data, const SourceCut *cut, uint3
 	if (data->category != NULL)
 		result->category = NN_NEW_ARRAY(env, char *, nn_size_mul(env, n, data->nstatic));
 	value = NN_NEW_ARRAY(env, double, nn_size_mul(env, first[n], series->C));
+	result->series.array = nn_arrays_create(env, series, first[n]);
 	for (uint32 v = 0; v < n; v++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		series_copy(data, number[v], cut, result, v, name, statics);
 		rows_copy(series, number[v], cut, nknown, value + (size_t) first[v] * series->C);
+		arrays_copy(series, number[v], cut, nknown > 0, result->series.array, first[v]);
 	}
 	result->rows = first[n];
 	result->nskips = 0;

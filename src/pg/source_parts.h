@@ -6,6 +6,9 @@
  *	source.c		columns get roles
  *	source_rows.c	the SELECT runs, rows become columns of numbers
  *	source_read.c	rows are sorted and laid on the grid
+ *	source_place.c	where series are
+ *	source_raster.c	rasters become rows of pixels
+ *	source_array.c	images and vectors
  *	source_skip.c	bad series are left out
  *	source_zone.c	time zones, and times as text
  */
@@ -14,6 +17,7 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "pg/source.h"
 #include "pgtime.h"
 #include "tcop/dest.h"
@@ -32,6 +36,7 @@ typedef enum ColumnClass
 	COLUMN_TIME,				/* timestamptz, timestamp, date */
 	COLUMN_INTEGER,				/* a number that can be a time too */
 	COLUMN_NUMBER,
+	COLUMN_ARRAY,				/* of numbers */
 	COLUMN_ID,					/* text, enum, uuid, ...: names a series */
 	COLUMN_OTHER
 } ColumnClass;
@@ -55,7 +60,23 @@ typedef struct SourceShape
 /* source_text.c */
 extern char *source_query(const char *text);
 extern SourceShape *source_shape(const char *query);
+/* source_raster.c: true where the source's places are rasters and it now gives their pixels. */
+extern bool source_pixels(Source *source, SourceShape **shape);
+extern void source_pixels_name(SourceRoles *roles); /* pixels are series by row and column */
+extern bool place_is_raster(Oid type);
+
 extern char *names_join(const char *const *names, int count);
+
+/* Where the rows of a RowSeries were so far. */
+typedef struct RowPlace
+{
+	int64		time;			/* of the row that said it first */
+	char	   *image;			/* [nimage] the geometry as stored */
+	uint32		nimage;
+	bytea	   *geom;			/* as its type sends it; NULL: unknown */
+	bool		known[2];
+	int64		cell[2];
+} RowPlace;
 
 /* One set of values that the series columns had, in order of appearance. */
 typedef struct RowSeries
@@ -65,6 +86,7 @@ typedef struct RowSeries
 	double	   *statics;		/* [nstatic], NaN: not known so far */
 	char	  **category;		/* [nstatic] image of a category, NULL: not known so far */
 	const char *bad;			/* why the series is to be left out; NULL: it is not */
+	RowPlace   *place;			/* NULL: unknown */
 } RowSeries;
 
 /* Rows are kept in chunks, so that growing moves nothing. */
@@ -87,6 +109,7 @@ typedef struct SourceRows
 	RowChunk   *chunk;			/* [nchunks] */
 	uint32		nseries;
 	RowSeries  *series;			/* [nseries] */
+	struct RowArrays *arrays;	/* NULL: there are no array columns */
 	size_t		limit;			/* bytes */
 	size_t	   *used;			/* bytes, shared by the sources of one reading */
 } SourceRows;
@@ -118,6 +141,51 @@ extern char *series_name_join(char *const *values, int count);
 
 /* Counts bytes against the limit; error 53200. */
 extern void source_account(size_t *used, size_t limit, size_t bytes, uint64 rows);
+
+/* ------------------------------------------------------------------------
+ * Places: source_place.c
+ */
+
+typedef struct PlaceReader PlaceReader;
+
+/* Error 42804 unless places can be of that type. */
+extern void place_check_type(const char *column, Oid type, bool *geography);
+
+/* Columns that places add at the end of the SELECT, their text, and the type of one. */
+extern int	place_columns(const Source *source);
+extern void place_select(const Source *source, StringInfo text);
+extern Oid	place_type(const Source *source, int i);
+
+extern PlaceReader *place_reader_create(const Source *source, SourceRows *rows);
+
+/* Looks at these columns of a row; error 22000 where its series was elsewhere before. */
+extern void place_row(PlaceReader *reader, uint32 series, const Datum *values, const bool *nulls,
+					  int64 time);
+
+/* Adds what is known of the place of a series' rows (NULL: nothing) to it. */
+extern void place_merge(const NnEnv *env, SourcePlace *place, const RowPlace *row, const char *name);
+
+/* ------------------------------------------------------------------------
+ * Array columns: source_array.c
+ */
+
+typedef struct RowArrays RowArrays;
+
+/* Is it an array of numbers? */
+extern bool array_type_fits(Oid type);
+
+/* Text of the array columns at the end of the SELECT, and the type of one there. */
+extern void array_select(const Source *source, StringInfo text);
+extern Oid	array_type(const Source *source, int i);
+
+extern RowArrays *array_reader_create(const Source *source);
+
+/*
+ * Keeps the array columns of the row that was counted last, unless they are unknown; error
+ * 22000 where the dimensions are not those of the column, or a number is out of range.
+ */
+extern void array_row(SourceRows *rows, uint32 series, const Datum *values, const bool *nulls,
+					  int64 time, bool unknown);
 
 /* ------------------------------------------------------------------------
  * A reading under way: source_read.c and source_skip.c
@@ -161,6 +229,9 @@ extern bool rows_may_be_days(const Reading *reading);
 /* Place of row i on the grid of series s; negative: before its first row; false: on none. */
 extern bool row_place_find(const Reading *reading, const SortedRows *sorted, uint32 s, size_t i,
 						   int64 *place);
+
+/* source_array.c: lays the array columns on the grid of data->series. */
+extern void arrays_lay(Reading *reading);
 
 /* source_skip.c */
 

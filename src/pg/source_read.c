@@ -219,6 +219,9 @@ series_number(Reading *reading, const SourceRows *rows)
 	reading->statics = NN_NEW_ARRAY(reading->env, double, Max(nstatics, 1));
 	for (size_t i = 0; i < nstatics; i++)
 		reading->statics[i] = NAN;
+	if (place_columns(reading->source) > 0)
+		reading->data->place = NN_NEW_ARRAY(reading->env, SourcePlace, rows->nseries);
+	reading->data->geography = reading->source->geography;
 	reading->bad = reading_alloc(reading, rows->nseries, sizeof(char *));
 	memset(reading->bad, 0, rows->nseries * sizeof(char *));
 	for (int i = 0; i < nstatic && reading->data->category == NULL; i++)
@@ -238,6 +241,8 @@ series_number(Reading *reading, const SourceRows *rows)
 		if (nstatic > 0)
 			statics_merge(reading, s, series->statics);
 		categories_merge(reading, s, rows, named[i].appeared);
+		if (reading->data->place != NULL)
+			place_merge(reading->env, &reading->data->place[s], series->place, named[i].name);
 	}
 	return number;
 }
@@ -822,6 +827,7 @@ reading_finish(Reading *reading, const NnFrequency *frequency)
 	}
 	grid_measure(reading);
 	series_finish(reading, grid_fill(reading));
+	arrays_lay(reading);
 	return reading->data;
 }
 

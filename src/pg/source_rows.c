@@ -94,6 +94,7 @@ typedef struct RowReceiver
 	uint32		max_series;
 	uint32		max_chunks;
 	uint32		in_chunk;		/* rows in the last chunk */
+	PlaceReader *places;		/* NULL: no column says where series are */
 	MemoryContext scratch;		/* for detoasting */
 } RowReceiver;
 
@@ -311,6 +312,7 @@ series_add(RowReceiver *receiver, ImageEntry *entry)
 	series->category = MemoryContextAllocZero(rows->context,
 											  sizeof(char *) * Max(receiver->nstatic, 1));
 	series->bad = NULL;
+	series->place = NULL;
 
 	entry->key.data = series->image;
 	entry->series = number;
@@ -636,6 +638,12 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 		row_store(receiver, time, series, slot->tts_values + at, slot->tts_isnull + at, after);
 		at += receiver->rows->C;
 		row_statics(receiver, slot->tts_values + at, slot->tts_isnull + at, series, time);
+		at += receiver->nstatic;
+		if (receiver->rows->arrays != NULL)
+			array_row(receiver->rows, series, slot->tts_values + at, slot->tts_isnull + at, time, after);
+		at += receiver->rows->arrays != NULL ? receiver->source->roles.narrays : 0;
+		if (receiver->places != NULL)
+			place_row(receiver->places, series, slot->tts_values + at, slot->tts_isnull + at, time);
 	}
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(receiver->scratch);
@@ -677,6 +685,10 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc descriptor)
 			expected = receiver->category_type[i].length < 0 ? TEXTOID : source->statics[i].type;
 		column_check(TupleDescAttr(descriptor, at++)->atttypid, expected);
 	}
+	for (int i = 0; receiver->rows->arrays != NULL && i < source->roles.narrays; i++)
+		column_check(TupleDescAttr(descriptor, at++)->atttypid, array_type(source, i));
+	for (int i = 0; receiver->places != NULL && i < place_columns(source); i++)
+		column_check(TupleDescAttr(descriptor, at++)->atttypid, place_type(source, i));
 }
 
 static void
@@ -713,6 +725,10 @@ receiver_select(const RowReceiver *receiver)
 			appendStringInfo(&text, ", source.c%d%s", source->statics[i].number,
 							 receiver->category_type[i].length < 0 ? "::pg_catalog.text" : "");
 	}
+	if (receiver->rows->arrays != NULL)
+		array_select(source, &text);
+	if (receiver->places != NULL)
+		place_select(source, &text);
 	appendStringInfo(&text, " FROM (\n%s\n) AS source (", source->query);
 	for (int i = 1; i <= source->ncolumns; i++)
 		appendStringInfo(&text, "%sc%d", i == 1 ? "" : ", ", i);
@@ -763,6 +779,10 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	receiver->max_chunks = 16;
 	rows->chunk = palloc0(sizeof(RowChunk) * receiver->max_chunks);
 	receiver->hash = image_create(CurrentMemoryContext, 64, NULL);
+	if (!future_only && roles->narrays > 0)
+		rows->arrays = array_reader_create(source);
+	if (!future_only && place_columns(source) > 0)
+		receiver->places = place_reader_create(source, rows);
 	initStringInfo(&receiver->image);
 	initStringInfo(&receiver->category);
 	receiver->scratch = AllocSetContextCreate(CurrentMemoryContext, "lstm row",

@@ -78,6 +78,8 @@ reading_compact(Reading *reading)
 		}
 		reading->name[kept] = reading->name[s];
 		data->key[kept] = data->key[s];
+		if (data->place != NULL)
+			data->place[kept] = data->place[s];
 		reading->bad[kept] = NULL;
 		memmove(reading->statics + (size_t) kept * nstatic, reading->statics + (size_t) s * nstatic,
 				sizeof(double) * nstatic);

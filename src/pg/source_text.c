@@ -218,6 +218,8 @@ column_class(Oid base)
 		default:
 			break;
 	}
+	if (array_type_fits(base))
+		return COLUMN_ARRAY;
 	get_type_category_preferred(base, &category, &preferred);
 	if (category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM ||
 		category == TYPCATEGORY_NETWORK)

@@ -12,6 +12,7 @@
 #include "pg/features.h"
 #include "pg/model_run.h"
 #include "pg/skip.h"
+#include "pg/space.h"
 #include "pg/train_call.h"
 #include "pg/training.h"
 
@@ -67,13 +68,9 @@ train_call_open(const NnEnv *env, FunctionCallInfo fcinfo, int first)
 {
 	TrainCall  *call = NN_NEW(env, TrainCall);
 	char	   *text = argument_text_required(fcinfo, first + ARG_SOURCE, "source");
+	NnSpec	   *options = NN_NEW(env, NnSpec);
 	bool		split_given;
 
-	if (!PG_ARGISNULL(first + ARG_GEOM))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"geom\" needs the extension lstm_postgis"),
-				 errhint("Leave \"geom\" out to train on the series alone.")));
 	if (!PG_ARGISNULL(first + ARG_OPTIONS))
 		call->options = training_options_parse(env, PG_GETARG_DATUM(first + ARG_OPTIONS));
 	if (call->options != NULL && call->options->type == NN_JSON_OBJECT)
@@ -82,13 +79,15 @@ train_call_open(const NnEnv *env, FunctionCallInfo fcinfo, int first)
 	call->context = argument_steps(fcinfo, first + ARG_CONTEXT, "context", 1);
 	call->context_given = !PG_ARGISNULL(first + ARG_CONTEXT);
 	/* A misspelt option is told before anything is looked up. */
-	training_options(env, call->options, NN_NEW(env, NnSpec), &split_given);
+	training_options(env, call->options, options, &split_given);
 	call->source = source_resolve(text, argument_text(fcinfo, first + ARG_TIME_COLUMN),
 								  argument_text(fcinfo, first + ARG_TARGET),
 								  argument_text(fcinfo, first + ARG_SERIES),
 								  argument_text(fcinfo, first + ARG_PAST),
 								  argument_text(fcinfo, first + ARG_FUTURE),
-								  argument_text(fcinfo, first + ARG_STATIC));
+								  argument_text(fcinfo, first + ARG_STATIC),
+								  argument_text(fcinfo, first + ARG_GEOM),
+								  options->grid[0] != '\0' ? options->grid : NULL);
 	return call;
 }
 
@@ -130,6 +129,8 @@ train_call_read(const NnEnv *env, const TrainCall *call, NnSpec *spec)
 	/* Without names there is one series: nothing would be left. */
 	source->skip = spec->on_error == NN_ON_ERROR_SKIP && roles->nseries > 0;
 	data = rows_read(env, source, spec);
+	spec->narrays = data->series.narrays;
+	memcpy(spec->array, data->array, sizeof(spec->array));
 	if (source->skip)
 		series_drop_unfit(env, spec, data, skip_needed_rows(env, spec, data, call->context_given),
 						  true);
@@ -137,6 +138,7 @@ train_call_read(const NnEnv *env, const TrainCall *call, NnSpec *spec)
 	if (source->skip && data->series.nseries == 1)
 		series_drop_unfit(env, spec, data, skip_needed_rows(env, spec, data, call->context_given),
 						  true);
+	space_train(env, spec, data, roles);
 	features_train(env, spec, data);
 	categories_apply(env, data, roles, categories_learn(env, data, roles));
 	spec->nstatic = data->series.Cs;
@@ -150,4 +152,11 @@ train_call_copy(const NnSpec *spec, NnSpec *to)
 	to->calendar = spec->calendar;
 	to->nfuture = spec->nfuture;
 	to->nstatic = spec->nstatic;
+	to->narrays = spec->narrays;
+	memcpy(to->array, spec->array, sizeof(to->array));
+	to->directed = spec->directed;
+	to->nsites = spec->nsites;
+	to->grid_rows = spec->grid_rows;
+	to->hexagonal = spec->hexagonal;
+	to->nedges = spec->nedges;
 }

@@ -134,6 +134,8 @@ model_assemble(const NnEnv *env, const TrainingInput *input, const Trial *trial)
 	model->series = NN_NEW_ARRAY(env, char *, model->nseries);
 	for (uint32_t s = 0; s < model->nseries; s++)
 		model->series[s] = nn_strdup(env, data->series.name[s]);
+	model->sites = data->sites;
+	model->geom_column = nn_strdup(env, roles->geom ? roles->geom : "");
 	model->prep = trial->prep;
 	model->report = trial->report;
 	model->report.rows = data->rows;

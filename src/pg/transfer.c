@@ -3,7 +3,7 @@
  *		Training that begins with what another model has learned.
  *
  * Tensors are matched by name and shape: what fits is copied, what does not begins
- * anew, and a NOTICE says which.  Scales are those of the new rows.
+ * anew, and a NOTICE says which.  Scales and a graph's edges are those of the new rows.
  */
 #include "postgres.h"
 
@@ -55,7 +55,7 @@ tensor_copy(const TrainingInput *input, const NnPlan *plan, NnTrainer *trainer, 
 			   *from;
 	int			i = nn_plan_tensor(plan, to->name);
 
-	if (i < 0)
+	if (i < 0 || to->init == NN_INIT_GIVEN) /* the edges are those of the new rows */
 		return false;
 	from = &plan->tensor[i];
 	if (from->ndim != to->ndim || memcmp(from->dim, to->dim, to->ndim * sizeof(to->dim[0])) != 0)
@@ -125,7 +125,7 @@ transfer_begin(const TrainingInput *input, NnTrainer *trainer)
 						input->spec->from_model),
 				 errhint("Leave the network's options out to take over its layers.")));
 	for (uint32_t t = 0; t < trainer->plan->ntensors && !input->transfer_told; t++)
-		if (!copied[t])
+		if (!copied[t] && trainer->plan->tensor[t].init != NN_INIT_GIVEN)
 			ereport(NOTICE,
 					(errmsg("tensor \"%s\" is not that of model \"%s\" and begins anew",
 							trainer->plan->tensor[t].name, input->spec->from_model)));

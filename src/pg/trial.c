@@ -15,6 +15,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
+#include "core/nn_array.h"
 #include "core/nn_baseline.h"
 #include "core/nn_loss.h"
 #include "core/nn_predict.h"
@@ -256,7 +257,7 @@ judge_check(const NnSpec *spec, const NnTrainer *trainer)
 	const NnEnv *env = env_create(memory.own);
 
 	(void) nn_predictor_create(env, network_model(env, spec, trainer->plan, trainer->params),
-							   trainer->kernels, NN_TILE_LANES, spec->forecast_horizon);
+							   trainer->kernels, nn_forecast_windows(spec), spec->forecast_horizon);
 	call_memory_end(memory);
 }
 
@@ -403,7 +404,8 @@ fold_forecast(const Fit *fit, Trial *trial, const TrialFold *fold, nn_real *para
 	uint32		control;
 
 	model->prep = fit->prep;
-	predictor = nn_predictor_create(fit->env, model, env_kernels(), NN_TILE_LANES, trial->steps);
+	predictor = nn_predictor_create(fit->env, model, env_kernels(), nn_forecast_windows(fit->spec),
+									trial->steps);
 	point = NN_NEW_ARRAY(fit->env, double, fold->n * per);
 	if (trial->head)
 		head = NN_NEW_ARRAY(fit->env, double, 2 * fold->n * per);
@@ -526,10 +528,20 @@ fold_windows(const Fit *fit, Trial *trial, TrialFold *fold)
 							(fold_origins(fit, trial, fold, 0) + most - 1) / most);
 	else
 	{
-		uint32_t	thin = Max(1, (uint32_t) ((fit->nvalidation + most - 1) / most));
+		/* Of several sites each window is a time, at which all of them are judged. */
+		const NnSeries *series = fit->data->series;
+		uint32_t	at_once = fit->spec->nsites > 1 ? series->nseries : 1,
+					thin = Max(1, (uint32_t) (((uint64) fit->nvalidation * at_once + most - 1) / most));
 
 		for (uint32_t i = 0; i < fit->nvalidation; i += thin)
-			window_judge(fit, trial, fold, &fit->validation[i]);
+			for (uint32_t s = 0; s < at_once && trial->n - fold->first < most; s++)
+			{
+				NnWindow	window = fit->validation[i];
+
+				if (at_once > 1)
+					window = (NnWindow) {s, series->first[s] + nn_window_row(fit->data, &window)};
+				window_judge(fit, trial, fold, &window);
+			}
 	}
 	fold->n = trial->n - fold->first;
 	trial->baseline_loss = fold_baseline_loss(fit, trial, fold);
@@ -594,8 +606,18 @@ compare_epochs(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static double *
+doubles_copy(const NnEnv *env, const double *from, size_t n)
+{
+	double	   *copy = NN_NEW_ARRAY(env, double, n);
+
+	if (n > 0)
+		memcpy(copy, from, n * sizeof(double));
+	return copy;
+}
+
 static NnPrep *
-prep_copy(const NnEnv *env, const NnPrep *prep)
+prep_copy(const NnEnv *env, const NnSpec *spec, const NnPrep *prep)
 {
 	NnPrep	   *copy = NN_NEW(env, NnPrep);
 	size_t		n = (size_t) prep->ngroups * prep->C;
@@ -604,17 +626,11 @@ prep_copy(const NnEnv *env, const NnPrep *prep)
 
 	*copy = *prep;
 	for (size_t i = 0; i < lengthof(from); i++)
-	{
-		*to[i] = NN_NEW_ARRAY(env, double, n);
-		memcpy(*to[i], from[i], n * sizeof(double));
-	}
-	copy->static_center = NN_NEW_ARRAY(env, double, prep->Cs);
-	copy->static_scale = NN_NEW_ARRAY(env, double, prep->Cs);
-	if (prep->Cs > 0)
-	{
-		memcpy(copy->static_center, prep->static_center, prep->Cs * sizeof(double));
-		memcpy(copy->static_scale, prep->static_scale, prep->Cs * sizeof(double));
-	}
+		*to[i] = doubles_copy(env, from[i], n);
+	copy->static_center = doubles_copy(env, prep->static_center, prep->Cs);
+	copy->static_scale = doubles_copy(env, prep->static_scale, prep->Cs);
+	copy->array_center = doubles_copy(env, prep->array_center, nn_array_channels(spec));
+	copy->array_scale = doubles_copy(env, prep->array_scale, nn_array_channels(spec));
 	return copy;
 }
 
@@ -624,7 +640,7 @@ fit_keep(const NnEnv *env, const Fit *fit, Trial *trial)
 {
 	const NnReport *report = &fit->trainer->report;
 
-	trial->prep = prep_copy(env, fit->prep);
+	trial->prep = prep_copy(env, fit->spec, fit->prep);
 	trial->nparams = fit->plan->nparams;
 	trial->params = NN_NEW_ARRAY(env, nn_real,
 								 nn_size_mul(env, trial->nparams, fold_trainings(trial->spec)));
@@ -771,7 +787,7 @@ trial_networks(const NnEnv *env, TrainingInput *input, Trial *trial, const Trial
 		if (!spec->refit)
 			fold_forecast(fit, trial, last, fit->trainer->params, 1.0 / K);
 		else if (i == 0)
-			trial->prep = prep_copy(env, fit->prep);
+			trial->prep = prep_copy(env, fit->spec, fit->prep);
 		call_memory_end(memory);
 	}
 	return params;

@@ -453,7 +453,8 @@ needed_rows(const Tune *tune, const Candidate *candidate, uint32 n)
 static void
 rows_open(Tune *tune)
 {
-	static const char *const reading[] = {"calendar", "holidays", "frequency", "on_error"};
+	static const char *const reading[] = {"calendar", "holidays", "frequency", "on_error", "space",
+		"graph", "directed", "neighbors", "distance", "kernel", "sigma", "threshold", "grid", "cells"};
 
 	for (size_t i = 0; i < lengthof(reading); i++)
 		tune->reads = tune->reads || search_has(tune->search, reading[i]);

@@ -21,6 +21,7 @@
 
 #include "pg/env.h"
 #include "pg/model_run.h"
+#include "pg/space.h"
 #include "pg/training.h"
 
 PG_FUNCTION_INFO_V1(lstm_fit_trans_timestamptz);
@@ -240,6 +241,7 @@ fit_run(const NnEnv *env, FitState *state)
 	options_refuse(env, options);
 	training_options(env, options, spec, &input.split_given);
 	spec_refuse(env, spec);
+	space_refuse(spec, "lstm.fit gets");
 	spec->horizon = spec->forecast_horizon = horizon ? horizon : 1;
 	spec->context = context ? context : 1;
 	spec->ntargets = 1;
@@ -296,7 +298,8 @@ typedef struct PredictCache
 static void
 predict_refuse(const NnModel *model)
 {
-	const char *what = model->spec.nfuture > 0 ? "known-future covariates" :
+	const char *what = model->spec.narrays > 0 ? "array columns" :
+		model->spec.nfuture > 0 ? "known-future covariates" :
 		model->spec.nstatic > 0 ? "static covariates" :
 		model->prep->ngroups > 1 ? "a scale for each series" :
 		model->spec.nseries > 1 ? "which of its series the values belong to" : NULL;
@@ -333,6 +336,7 @@ predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
 	memcpy(cache->bytes, VARDATA_ANY(value), length);
 	cache->model = nn_model_read(cache->env, (uint8_t *) cache->bytes, length);
 	predict_refuse(cache->model);
+	space_require_single(cache->model, "lstm.predict");
 	nn_forecast_check(cache->env, &cache->model->spec, horizon);
 	cache->horizon = horizon;
 	cache->predictor = nn_predictor_create(cache->env, cache->model, env_kernels(), 1, horizon);

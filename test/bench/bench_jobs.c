@@ -16,22 +16,29 @@
 #define LSTM_50 "{\"type\":\"lstm\",\"units\":50},{\"type\":\"dense\"}"
 
 const JobShape job_shapes[] = {
-	{"a", "LSTM 50, 1 step x 8, batch 72", LSTM_50, "mae", 1, 8, 1, 1, 72, 8760, 4, 0, false},
-	{"b", "LSTM 50, 24 steps x 8, batch 72", LSTM_50, "mae", 1, 8, 24, 1, 72, 8760, 1, 0, false},
+	{"a", "LSTM 50, 1 step x 8, batch 72", LSTM_50, "mae", 1, 8, 1, 1, 72, 8760, 4, 0, false, 0, 0},
+	{"b", "LSTM 50, 24 steps x 8, batch 72", LSTM_50, "mae", 1, 8, 24, 1, 72, 8760, 1, 0, false, 0, 0},
 	{"c", "LSTM 128, LSTM 64, 48 steps x 1, batch 32",
 		"{\"type\":\"lstm\",\"units\":128},{\"type\":\"lstm\",\"units\":64},{\"type\":\"dense\"}",
-	"mse", 1, 1, 48, 1, 32, 2000, 1, 0, false},
+	"mse", 1, 1, 48, 1, 32, 2000, 1, 0, false, 0, 0},
 	{"d", "GRU 100, 12 steps x 207, 621 outputs, batch 32",
 		"{\"type\":\"gru\",\"units\":100},{\"type\":\"dense\"}",
-	"mse", 207, 207, 12, 3, 32, 2016, 1, 0, false},
+	"mse", 207, 207, 12, 3, 32, 2016, 1, 0, false, 0, 0},
+	{"e", "ConvLSTM 32, 3 x 3, grid of 16 x 8, 8 steps x 2, batch 32",
+		"{\"type\":\"conv_lstm\",\"units\":32},{\"type\":\"dense\"}",
+	"mse", 2, 2, 8, 1, 32, 512, 1, 0, false, 16, 8},
 	{"f", "LSTM 2 x 40, 96 steps x 25, Gaussian, batch 64",
 		"{\"type\":\"lstm\",\"units\":40},{\"type\":\"lstm\",\"units\":40},{\"type\":\"dense\"}",
-	"gaussian", 1, 25, 96, 1, 64, 1600, 1, 0, false},
+	"gaussian", 1, 25, 96, 1, 64, 1600, 1, 0, false, 0, 0},
 	{"g1", "forecast of 24 steps, LSTM 50, context 48, 1 series", LSTM_50, "mae", 1, 1, 48, 1, 32,
-	1, 200, 24, true},
-	{"g2", "the same, 10,000 series", LSTM_50, "mae", 1, 1, 48, 1, 32, 10000, 1, 24, true},
+	1, 200, 24, true, 0, 0},
+	{"g2", "the same, 10,000 series", LSTM_50, "mae", 1, 1, 48, 1, 32, 10000, 1, 24, true, 0, 0},
 	{"g3", "the same, 2,000 series, window sliding", LSTM_50, "mae", 1, 1, 48, 1, 32, 2000, 1, 24,
-	false}
+	false, 0, 0},
+	/* Behind the forecasts: it takes seconds, so the profile goes without it. */
+	{"e64", "ConvLSTM 32, 3 x 3, grid of 64 x 64, 12 steps x 1, batch 16",
+		"{\"type\":\"conv_lstm\",\"units\":32},{\"type\":\"dense\"}",
+	"mse", 1, 1, 12, 1, 16, 32, 1, 0, false, 64, 64}
 };
 
 const uint32_t job_count = sizeof(job_shapes) / sizeof(job_shapes[0]);
@@ -60,13 +67,18 @@ spec_make(const NnEnv *env, const JobShape *shape, NnSpec *spec)
 	spec->ntargets = shape->targets;
 	spec->npast = shape->columns - shape->targets;
 	spec->stateful = shape->stateful;
+	spec->nsites = shape->rows > 0 ? shape->rows * shape->cols : 1;
+	spec->grid_rows = shape->rows;
 }
 
-/* One long series for training; for forecasts as many as windows, one context long. */
+/*
+ * One long series for training, or one in each cell; for forecasts as many as windows,
+ * one context long.
+ */
 static NnSeries *
 series_make(const NnEnv *env, const JobShape *shape)
 {
-	uint32_t	n = shape->steps > 0 ? shape->windows : 1,
+	uint32_t	n = shape->steps > 0 ? shape->windows : shape->rows > 0 ? shape->rows * shape->cols : 1,
 				rows = shape->steps > 0 ? shape->context :
 		shape->windows + shape->context + shape->horizon - 1;
 	NnSeries   *series = NN_NEW(env, NnSeries);
@@ -167,7 +179,7 @@ job_windows(const JobShape *shape)
 	return (double) shape->windows * shape->epochs;
 }
 
-/* Of one layer in one step: its products with the input and with its own state. */
+/* Of one layer in one step, all sites: its products with the input and with its own state. */
 static void
 layer_flops(const NnPlan *plan, const NnLayer *layer, double *input, double *state)
 {
@@ -177,9 +189,9 @@ layer_flops(const NnPlan *plan, const NnLayer *layer, double *input, double *sta
 		const NnTensor *tensor = &plan->tensor[layer->first_tensor + i];
 
 		if (tensor->ndim == 2 && strstr(tensor->name, ".weight_hh") != NULL)
-			*state += 2.0 * (double) tensor->span.count;
+			*state += 2.0 * (double) tensor->span.count * layer->out.S;
 		else if (tensor->ndim == 2)
-			*input += 2.0 * (double) tensor->span.count;
+			*input += 2.0 * (double) tensor->span.count * layer->out.S;
 	}
 }
 
@@ -188,7 +200,7 @@ job_flops(const Job *job)
 {
 	double		sum = 0;
 
-	for (uint32_t i = NN_LAYER_FIRST; i < job->plan->nlayers; i++)
+	for (uint32_t i = job->plan->first_layer; i < job->plan->nlayers; i++)
 	{
 		const NnLayer *layer = &job->plan->layer[i];
 		double		input,
@@ -197,7 +209,7 @@ job_flops(const Job *job)
 
 		layer_flops(job->plan, layer, &input, &state);
 		if (job->trainer)
-			sum += steps * input * (layer->input[0] >= NN_LAYER_FIRST ? 3 : 2) +
+			sum += steps * input * (layer->input[0] >= job->plan->first_layer ? 3 : 2) +
 				(steps - 1) * state * 3;
 		else if (state > 0 && job->shape->stateful)	/* the context, then each step fed back */
 			sum += (steps + job->shape->steps - 1) * input + (steps + job->shape->steps - 2) * state;
@@ -231,9 +243,9 @@ job_write(const NnEnv *env, const Job *job, FILE *file)
 				orders = job->trainer ? shape->epochs : 0;
 
 	fprintf(file, "loss %s\nbatch %u\ncontext %u\nhorizon %u\nsteps %u\nstateful %d\n"
-			"repeat %u\n"
+			"rows %u\ncols %u\nrepeat %u\n"
 			"learning_rate %.17g\nepsilon %.17g\n", shape->loss, shape->batch, shape->context,
-			shape->horizon, shape->steps, shape->stateful, shape->epochs,
+			shape->horizon, shape->steps, shape->stateful, shape->rows, shape->cols, shape->epochs,
 			job->spec.learning_rate, job->spec.epsilon);
 	fprintf(file, "array x float32 %u %u\narray y float32 %u %u\narray origin uint32 %u\n"
 			"array order uint32 %u %u\n", rows, job->data->C, rows, shape->targets,

@@ -24,6 +24,7 @@ typedef struct JobShape
 	uint32_t	epochs;			/* in one repetition */
 	uint32_t	steps;			/* forecast so far, recursively; 0: the job trains */
 	bool		stateful;		/* forecasts carry the state on; else the window slides */
+	uint32_t	rows, cols;		/* of a grid: a series in each cell, a window is all of them; or 0 */
 } JobShape;
 
 typedef struct Job

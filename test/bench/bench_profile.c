@@ -83,6 +83,22 @@ matmul_pair_timed(nn_real *out, const nn_real *bias, const nn_real *packed_a, co
 }
 
 static void
+matmul_taps_timed(nn_real *out, size_t stride, uint32_t n, const nn_real *bias, const NnTap *tap,
+				  uint32_t ntaps, uint32_t M, uint32_t L, bool accumulate)
+{
+	ProfilePart part = ntaps > 0 && now.pack[pack_find(tap->w)].backward ? PROFILE_BACKWARD :
+		PROFILE_FORWARD;
+	double		K = 0,
+				start;
+
+	for (uint32_t i = 0; i < ntaps; i++)
+		K += tap[i].K;
+	start = bench_wall();
+	now.kernels->matmul_taps(out, stride, n, bias, tap, ntaps, M, L, accumulate);
+	spent_add(part, start, 2.0 * n * M * K * L);
+}
+
+static void
 outer_timed(nn_real *dw, size_t ldw, const nn_real *dz, ptrdiff_t dz_stride, const nn_real *x,
 			ptrdiff_t x_stride, uint32_t T, uint32_t M, uint32_t K, uint32_t L)
 {
@@ -151,6 +167,7 @@ profile_kernels(const NnKernels *kernels)
 	now.timed.pack = pack_timed;
 	now.timed.matmul = matmul_timed;
 	now.timed.matmul_pair = matmul_pair_timed;
+	now.timed.matmul_taps = matmul_taps_timed;
 	now.timed.outer = outer_timed;
 	now.timed.lane_sum = lane_sum_timed;
 	now.timed.lstm_forward = lstm_forward_timed;
@@ -169,7 +186,8 @@ gather_time(const NnTrainer *trainer)
 	NnState    *state = nn_state_create(env, plan, now.kernels, trainer->params, false);
 	NnWindow   *batch = NN_NEW_ARRAY(env, NnWindow, trainer->spec->batch_size);
 	nn_real    *target = NN_NEW_ARRAY(env, nn_real,
-									  (size_t) plan->horizon * plan->ntargets * plan->lanes);
+									  (size_t) plan->horizon * plan->ntargets * plan->nsites *
+									  plan->lanes);
 	uint32_t	size = trainer->spec->batch_size;
 	double		start = bench_wall();
 

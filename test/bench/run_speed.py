@@ -23,8 +23,9 @@ import tempfile
 from report import machine, median, one_thread, page_write, pinned, quantity, table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-JOBS = "a,b,c,d,f,g1,g2,g3"
+JOBS = "a,b,c,d,e,e64,f,g1,g2,g3"
 FORECASTS = ("g1", "g2", "g3")
+LARGE = ("e64",)            # seconds in a round: two rounds, with the best kernels only
 TOLERANCE = 1e-3
 PARTS = ("forward products", "backward products", "weight gradients", "gates", "packing", "optimiser",
          "gathering", "rest")
@@ -100,13 +101,13 @@ def job_measure(arguments, name, kernels):
             torch = Worker(arguments.core, [arguments.python, os.path.join(HERE, "torch_worker.py"), dump])
             workers.append(torch)
         peaks = [[] for _ in ours]
-        for i in range(arguments.reps + 1):
+        for i in range((min(arguments.reps, 2) if name in LARGE else arguments.reps) + 1):
             for k in range(len(workers)):
                 workers[(i + k) % len(workers)].run()
             for worker, peak in zip(ours, peaks):
                 peak.append(worker.ask("peak"))
         about = ours[0].about
-        result = {"job": name, "what": about["what"], "kernels": [], "torch": None,
+        result = {"job": name, "what": about["what"], "batch": about["batch"], "kernels": [], "torch": None,
                   "compiler": about["compiler"], "allocations": max(run["allocations"] for w in ours for run in w.runs[1:]),
                   "resident": ours[0].runs[-1]["resident"]}
         for worker, peak in zip(ours, peaks):
@@ -151,6 +152,14 @@ def main_table(results):
                   "PyTorch's GFLOP/s", "difference", "allocations", "MB", "PyTorch's MB"], rows)
 
 
+def steps_text(results):
+    """What a step of the large jobs takes."""
+    return "".join("A step of %s, %d windows: %.0f ms%s.\n\n" % (
+        r["job"], r["batch"], 1000 * r["batch"] / r["kernels"][0]["rate"],
+        ", PyTorch %.0f ms" % (1000 * r["batch"] / r["torch"]["rate"]) if r["torch"] else "")
+        for r in results if r["job"] in LARGE)
+
+
 def kernels_table(results, names):
     rows = []
     for r in results:
@@ -191,15 +200,15 @@ def main():
     names = kernels_there(arguments.program)
     results = []
     for job in arguments.jobs:
-        results.append(job_measure(arguments, job, names[:1] if job in FORECASTS else names))
+        results.append(job_measure(arguments, job, names[:1] if job in FORECASTS + LARGE else names))
         progress(results[-1])
     peaks = {k["name"]: k["peak"] for r in results for k in r["kernels"]}
     torch = next((r["torch"]["version"] for r in results if r["torch"]), None)
-    text = "%s. %s. Compiled by %s. %s; Python %s. Multiply-add peak of one core, measured in the same run: %s.\n\n%s\n\n%s\n\n%s\n" % (
+    text = "%s. %s. Compiled by %s. %s; Python %s. Multiply-add peak of one core, measured in the same run: %s.\n\n%s\n\n%s%s\n\n%s\n" % (
         datetime.date.today(), machine(), results[0]["compiler"], "PyTorch " + torch if torch else "No PyTorch here",
         platform.python_version(),
         ", ".join("%.0f GFLOP/s with %s" % (peak, name) for name, peak in peaks.items()),
-        main_table(results), kernels_table([r for r in results if r["job"] not in FORECASTS], names),
+        main_table(results), steps_text(results), kernels_table([r for r in results if r["job"] not in FORECASTS + LARGE], names),
         profile_table(arguments))
     print(text)
     worst = max([r["torch"]["difference"] for r in results if r["torch"]], default=0)

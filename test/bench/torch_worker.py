@@ -83,6 +83,36 @@ class Net(torch.nn.Module):
         return self.dense(x[:, -1])
 
 
+class GridNet(torch.nn.Module):
+    """A ConvLSTM, one convolution of input and state together, and a linear layer at each cell."""
+
+    def __init__(self, arrays):
+        super().__init__()
+        by = {n.split(".")[1]: torch.tensor(arrays[n]) for n in arrays if n.startswith("conv_lstm.")}
+        self.units = by["bias"].shape[0] // 4
+        weight = torch.cat([self.kernel(by["weight_ih"]), self.kernel(by["weight_hh"])], 1)
+        self.gates = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+        self.gates.load_state_dict({"weight": weight, "bias": by["bias"]})
+        weight = torch.tensor(arrays["dense.weight"])
+        self.dense = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 1)
+        self.dense.load_state_dict({"weight": weight[:, :, None, None],
+                                    "bias": torch.tensor(arrays["dense.bias"])})
+
+    @staticmethod
+    def kernel(weight):
+        """[gates][9 places x channels] as Conv2d has it."""
+        return weight.reshape(weight.shape[0], 3, 3, -1).permute(0, 3, 1, 2)
+
+    def forward(self, x):
+        """x [B][T][C][rows][cols] -> [B][targets][rows][cols]"""
+        h = c = x.new_zeros(len(x), self.units, *x.shape[3:])
+        for t in range(x.shape[1]):
+            i, f, g, o = self.gates(torch.cat([x[:, t], h], 1)).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        return self.dense(h)
+
+
 def gaussian_loss(raw, target):
     """Mean negative log density, mu and sigma from two outputs."""
     sigma = torch.nn.functional.softplus(raw[:, 1::2]) + MIN_SIGMA
@@ -97,12 +127,20 @@ class Training:
     def __init__(self, settings, arrays):
         context, horizon = int(settings["context"]), int(settings["horizon"])
         origin = arrays["origin"].astype(np.int64)[:, None]
-        self.x = torch.tensor(arrays["x"][origin + np.arange(1 - context, 1)])
-        self.y = torch.tensor(arrays["y"][origin + np.arange(1, horizon + 1)]).flatten(1)
+        past, ahead = origin + np.arange(1 - context, 1), origin + np.arange(1, horizon + 1)
+        rows, cols = int(settings["rows"]), int(settings["cols"])
+        if rows:                # one series after the other, each a cell
+            x, y = [arrays[n].reshape(rows, cols, -1, arrays[n].shape[1]).transpose(2, 3, 0, 1)
+                    for n in "xy"]
+            self.x = torch.tensor(x[past])
+            self.y = torch.tensor(y[ahead]).flatten(1, 2)
+        else:
+            self.x = torch.tensor(arrays["x"][past])
+            self.y = torch.tensor(arrays["y"][ahead]).flatten(1)
         self.orders = torch.tensor(arrays["order"].astype(np.int64))
         self.batch = int(settings["batch"])
         self.loss = LOSSES[settings["loss"]]
-        self.net = Net(arrays)
+        self.net = GridNet(arrays) if rows else Net(arrays)
         self.optimiser = torch.optim.Adam([p for p in self.net.parameters() if p.requires_grad],
                                           lr=float(settings["learning_rate"]),
                                           eps=float(settings["epsilon"]))

@@ -413,6 +413,32 @@ numbers_are_judged(void)
 		{3, "interval.width", 17, 0, ACCEPT},
 		{3, "interval.width", 18, NAN, REJECT},
 		{3, "interval.width", 33, INFINITY, REJECT},
+		{4, "edges.source", 3, 0, ACCEPT},
+		{4, "edges.source", 3, 3, REJECT},
+		{4, "edges.source", 2, -1, REJECT},
+		{4, "edges.source", 0, 1.5, REJECT},
+		{4, "edges.source", 1, NAN, REJECT},
+		{4, "edges.source", 1, 3e38, REJECT},
+		{4, "edges.source", 3, 2, REJECT},
+		{4, "edges.source", 0, 2, REJECT},
+		{4, "edges.target", 3, 3, REJECT},
+		{4, "edges.target", 1, 0.25, REJECT},
+		{4, "edges.target", 0, -1, REJECT},
+		{4, "edges.target", 0, 2, REJECT},
+		{4, "edges.weight", 0, 1e30, ACCEPT},
+		{4, "edges.weight", 1, 1e31, REJECT},
+		{4, "edges.weight", 1, 0, REJECT},
+		{4, "edges.weight", 2, -1, REJECT},
+		{4, "ensemble/2/edges.weight", 3, 2, ACCEPT},
+		{4, "ensemble/2/edges.weight", 3, 1e-31, REJECT},
+		{4, "ensemble/2/edges.source", 3, 4, REJECT},
+		{5, "prep.array_center", 2, -1e300, ACCEPT},
+		{5, "prep.array_center", 2, NAN, REJECT},
+		{5, "prep.array_scale", 2, 5e-324, ACCEPT},
+		{5, "prep.array_scale", 0, 0, REJECT},
+		{5, "prep.array_scale", 1, INFINITY, REJECT},
+		{5, "fuse.weight", 8, 2, ACCEPT},
+		{5, "fuse.bias", 2, NAN, REJECT},
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -582,6 +608,9 @@ members_are_judged(void)
 	tensor_grow(&mutant, "interval.width", "[2,1,17]", "[3,1,17]", 17 * 8);
 	trial("intervals of a step more", &mutant, REJECT);
 }
+
+#include "model_sites.h"
+#include "model_arrays.h"
 
 /* A gap, an overlap, bytes of nobody, tensors nobody wants. */
 static void
@@ -920,6 +949,8 @@ mutants_run(void)
 	UNIT_RUN(series_are_judged);
 	UNIT_RUN(columns_are_judged);
 	UNIT_RUN(members_are_judged);
+	UNIT_RUN(sites_are_judged);
+	UNIT_RUN(arrays_are_judged);
 	UNIT_RUN(places_are_judged);
 	UNIT_RUN(sizes_are_judged);
 	UNIT_RUN(lengths_are_judged);

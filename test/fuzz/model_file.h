@@ -10,6 +10,8 @@
 #ifndef MODEL_FILE_H
 #define MODEL_FILE_H
 
+#include "core/nn_array.h"
+#include "core/nn_graph.h"
 #include "core/nn_model.h"
 #include "core/nn_safetensors.h"
 
@@ -17,7 +19,7 @@
 
 #define MAX_HEADER 131072
 #define MAX_DATA 65536
-#define NBASES 4
+#define NBASES 6
 
 typedef struct File
 {
@@ -76,6 +78,11 @@ prep_make(NnModel *model)
 		prep->static_center = numbers_make(prep->Cs, 3);
 		prep->static_scale = numbers_make(prep->Cs, 4);
 	}
+	if (spec->narrays > 0)
+	{
+		prep->array_center = numbers_make(nn_array_channels(spec), -2);
+		prep->array_scale = numbers_make(nn_array_channels(spec), 1);
+	}
 }
 
 static void
@@ -116,6 +123,19 @@ joint_make(NnModel *model)
 										 NN_INTERVAL_POINTS, 0.25);
 }
 
+/* The edges of every network, from sites 2, 3, 1, 2 to 1, 1, 2, 3. */
+static void
+graph_make(NnModel *model, const NnPlan *plan)
+{
+	static const uint32_t source[] = {1, 0, 2, 1},
+				target[] = {2, 1, 0, 0};
+	static const double weight[] = {0.5, 1, 2, 0.25};
+
+	for (uint32_t i = 0; plan->nedges > 0 && i < model->spec.ensemble_size; i++)
+		nn_graph_fill(unit_env(), plan, nn_graph_make(unit_env(), 3, 4, source, target, weight),
+					  model->params + i * plan->nparams);
+}
+
 static NnModel *
 model_make(int number)
 {
@@ -127,7 +147,15 @@ model_make(int number)
 		" \"name\": \"up\"}, {\"type\": \"dense\"}], \"epochs\": 9, \"missing\": \"mask\","
 		" \"loss\": \"student_t\", \"optimizer\": \"sgd\", \"momentum\": 0.5, \"bounds\": [0, null],"
 		" \"calendar\": [\"month\"], \"holidays\": \"days\", \"on_error\": \"skip\"}",
-		"{\"units\": 1, \"epochs\": 4, \"ensemble_size\": 2, \"members\": [\"network\", \"theta\", \"ar\"]}"
+		"{\"units\": 1, \"epochs\": 4, \"ensemble_size\": 2, \"members\": [\"network\", \"theta\", \"ar\"]}",
+		"{\"layers\": [{\"type\": \"graph\", \"units\": 1, \"hops\": 1}, {\"type\": \"last\"}],"
+		" \"epochs\": 2, \"ensemble_size\": 2}",
+		"{\"layers\": [{\"type\": \"gru\", \"units\": 1},"
+		" {\"type\": \"lags\", \"lags\": [2, 1], \"inputs\": [\"v\"]},"
+		" {\"type\": \"gru\", \"units\": 1, \"name\": \"w\"},"
+		" {\"type\": \"conv2d\", \"units\": 1, \"inputs\": [\"image\"]}, {\"type\": \"flatten_grid\"},"
+		" {\"type\": \"dense\", \"units\": 1}, {\"type\": \"last\"},"
+		" {\"type\": \"fuse\", \"inputs\": [\"gru\", \"w\", \"last\"]}], \"epochs\": 2}"
 	};
 	NnEnv	   *env = unit_env();
 	NnModel    *model = NN_NEW(env, NnModel);
@@ -179,6 +207,28 @@ model_make(int number)
 		model->report.member_mae[2] = 1.5;
 		joint_make(model);
 	}
+	if (number == 4)
+	{
+		model->nseries_columns = 1;
+		model->series_column = names_make("id", 1);
+		model->nseries = model->spec.nsites = 3;
+		model->series = names_make("s", 3);
+		model->spec.nedges = 4;
+		model->sites = NN_NEW(env, NnSites);
+		model->sites->site = NN_NEW_ARRAY(env, uint32_t, 3);
+		model->sites->site[1] = 1;
+		model->sites->site[2] = 2;
+		model->sites->geom = NN_NEW_ARRAY(env, char *, 3);
+		for (uint32_t i = 0; i < 3; i++)
+			model->sites->geom[i] = nn_format(env, "01010000000000%uA", i);
+		model->geom_column = "place";
+	}
+	if (number == 5)
+	{
+		model->spec.narrays = 2;
+		model->spec.array[0] = (NnArraySpec) {"v", 1, 1, 2};
+		model->spec.array[1] = (NnArraySpec) {"image", 2, 3, 1};
+	}
 	model->nstatic_columns = model->spec.nstatic > 0 ? 2 : 0;
 	model->target = names_make("y", model->spec.ntargets);
 	model->past = names_make("x", model->spec.npast);
@@ -197,6 +247,7 @@ model_make(int number)
 	model->params = NN_NEW_ARRAY(env, nn_real, plan->nparams * model->spec.ensemble_size);
 	for (size_t i = 0; i < plan->nparams * model->spec.ensemble_size; i++)
 		model->params[i] = (nn_real) i / 16 - 1;
+	graph_make(model, plan);
 	return model;
 }
 

@@ -238,8 +238,11 @@ texts_differ(const NnTensorFile *a, const NnTensorFile *b)
 	const NnJson *data = text_parse(metadata_text(a, "data"));
 	const NnJson *report = nn_json_member(data, "report");
 
-	if (a->metadata->count != 4)
+	if (a->metadata->count != b->metadata->count)
 		return "metadata is kept";
+	if (nn_json_member(a->metadata, "sites") &&
+		!json_equal(text_parse(metadata_text(a, "sites")), text_parse(metadata_text(b, "sites")), ""))
+		return "sites are kept";
 	if (strcmp(metadata_text(a, "format"), "lstm") != 0 ||
 		strcmp(metadata_text(a, "format_version"), "1") != 0)
 		return "the format is ours";
@@ -308,9 +311,11 @@ prep_breaks(const NnModel *model)
 	if (prep->ngroups != (model->spec.scale_by_series ? model->nseries : 1))
 		return "groups are those of the spec";
 	if (!finite_all(prep->center, n, false) || !finite_all(prep->mean, n, false) ||
-		!finite_all(prep->static_center, prep->Cs, false))
+		!finite_all(prep->static_center, prep->Cs, false) ||
+		!finite_all(prep->array_center, nn_array_channels(&model->spec), false))
 		return "centres are finite";
-	if (!finite_all(prep->scale, n, true) || !finite_all(prep->static_scale, prep->Cs, true))
+	if (!finite_all(prep->scale, n, true) || !finite_all(prep->static_scale, prep->Cs, true) ||
+		!finite_all(prep->array_scale, nn_array_channels(&model->spec), true))
 		return "scales are positive";
 	for (size_t i = 0; i < n; i++)
 		if (!(prep->low[i] <= prep->high[i]))
@@ -391,6 +396,15 @@ model_breaks(const NnModel *model)
 			return "series ascend";
 	if (model->time_kind > NN_TIME_INTEGER || model->frequency.count < 1)
 		return "time is of a known kind";
+	if (model->spec.nsites > 1 && model->sites == NULL)
+		return "sites have a place";
+	if (model->spec.grid_rows > 0 && model->spec.nsites % model->spec.grid_rows != 0)
+		return "grids are rectangles";
+	for (uint32_t s = 0; model->sites && model->spec.nsites > 1 && s < model->nseries; s++)
+		for (uint32_t t = 0; t <= s; t++)
+			if (model->sites->site[s] >= model->spec.nsites ||
+				(t < s && model->sites->site[s] == model->sites->site[t]))
+				return "every series has a site of its own";
 	if (report->nepochs > model->spec.epochs ||
 		(report->best_epoch != 0 && report->best_epoch >= report->nepochs))
 		return "epochs are within the spec's";
@@ -407,6 +421,48 @@ model_breaks(const NnModel *model)
 	return broken ? broken : prep_breaks(model);
 }
 
+static const NnFileTensor *
+tensor_named(const NnTensorFile *file, const char *name)
+{
+	for (uint32_t i = 0; i < file->ntensors; i++)
+		if (strcmp(file->tensor[i].name, name) == 0)
+			return &file->tensor[i];
+	return NULL;
+}
+
+/* Edges lead from site to site in order, each once, for all networks. */
+static const char *
+graphs_break(const NnTensorFile *file, const NnModel *model)
+{
+	double		sites = model->spec.nsites;
+
+	for (uint32_t k = 1; k <= model->spec.ensemble_size; k++)
+	{
+		const char *prefix = k == 1 ? "" : nn_format(unit_env(), "ensemble/%u/", k);
+		const NnFileTensor *from = tensor_named(file, nn_format(unit_env(), "%sedges.source", prefix)),
+				   *to = tensor_named(file, nn_format(unit_env(), "%sedges.target", prefix)),
+				   *by = tensor_named(file, nn_format(unit_env(), "%sedges.weight", prefix));
+		double		before = -1;
+
+		for (size_t e = 0; e < model->spec.nedges; e++)
+		{
+			double		s = (double) nn_f32_get(file->data + from->begin + 4 * e),
+						t = (double) nn_f32_get(file->data + to->begin + 4 * e),
+						w = (double) nn_f32_get(file->data + by->begin + 4 * e);
+
+			if (!(s >= 0) || !(t >= 0) || !(s < sites) || !(t < sites) || fmod(s, 1) != 0 ||
+				fmod(t, 1) != 0 || s == t)
+				return "edges lead from one site to another";
+			if (!(t * sites + s > before))
+				return "edges ascend";
+			if (!(w > 0.9e-30) || !(w < 1.1e30))
+				return "edges have weights";
+			before = t * sites + s;
+		}
+	}
+	return NULL;
+}
+
 /* What the model that was read from these bytes breaks, or NULL. */
 static const char *
 reading_breaks(const uint8_t *bytes, size_t length, const NnModel *model)
@@ -419,6 +475,8 @@ reading_breaks(const uint8_t *bytes, size_t length, const NnModel *model)
 				nagain = 0;
 	bool		ok;
 
+	if (!broken)
+		broken = graphs_break(nn_tensor_file_read(env, bytes, length), model);
 	if (broken)
 		return broken;
 	GUARDED(ok, written = nn_model_write(env, model, &nwritten));

@@ -43,6 +43,9 @@ import torch
 import torch.nn.functional as F
 
 import golden_attention
+import golden_fuse
+import golden_graph
+import golden_grid
 import golden_normalize
 import golden_recall
 import golden_segment
@@ -510,6 +513,9 @@ def main():
     golden_segment.cases(sys.modules[__name__])
     golden_normalize.cases(sys.modules[__name__])
     golden_recall.cases(sys.modules[__name__])
+    golden_graph.cases(sys.modules[__name__])
+    golden_fuse.cases(sys.modules[__name__])
+    golden_grid.cases(sys.modules[__name__])
     with open(os.path.join(HERE, "index.txt"), "w") as out:
         out.write("".join(name + "\n" for name in CASES))
     total = sum(os.path.getsize(os.path.join(HERE, n + ".txt")) for n in CASES)

@@ -277,6 +277,34 @@ members_join_by_default(void)
 	}
 }
 
+/* Series forecast together: neighbours are looked at, and no member looks at one series. */
+static void
+sites_have_their_own_networks(void)
+{
+	static const Recipe recipe = {12, 0, 0, 1, 0};
+	static const uint32_t lengths[] = {5, 30, 120, 2000};
+
+	for (size_t l = 0; l < COUNT(lengths); l++)
+		for (int grid = 0; grid < 2; grid++)
+		{
+			NnSeries   *series = series_cook(&recipe, 6, lengths[l], 1);
+			NnSpec	   *spec = spec_parse("");
+
+			spec->ntargets = 1;
+			spec->season = 12;
+			spec->horizon = spec->forecast_horizon = 2;
+			spec->nsites = 6;
+			spec->grid_rows = grid ? 2 : 0;
+			spec->nedges = grid ? 0 : 7;
+			spec = nn_auto_choose(unit_env(), spec, series, false);
+			UNIT_INTEGER(nn_member_count(spec), 1);
+			UNIT_INTEGER(spec->folds, 1);
+			UNIT_CHECK(!spec->pad && !nn_auto_pads(spec, 6));
+			choice_check(spec, lengths[l], 2);
+			UNIT_STRING(spec->layer[0].type, grid ? "conv_lstm" : "graph");
+		}
+}
+
 int
 main(void)
 {
@@ -287,5 +315,6 @@ main(void)
 	UNIT_RUN(given_options_are_kept);
 	UNIT_RUN(named_networks_are_taken);
 	UNIT_RUN(members_join_by_default);
+	UNIT_RUN(sites_have_their_own_networks);
 	return unit_finish();
 }

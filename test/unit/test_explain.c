@@ -35,14 +35,27 @@ params_random(const Job *job, uint32_t networks)
 	return params;
 }
 
+static size_t
+past_count(const Job *job)
+{
+	return (size_t) job->spec->context * job->spec->nsites * job->data->C;
+}
+
+static size_t
+arrays_count(const Job *job)
+{
+	return (size_t) job->spec->narrays * job->spec->context * job->spec->nsites;
+}
+
 static NnAttribution
 attribution_of(const Job *job)
 {
 	NnAttribution out = {
-		.past = NN_NEW_ARRAY(unit_env(), double, (size_t) job->spec->context * job->data->C),
-		.future = NN_NEW_ARRAY(unit_env(), double,
-							   (size_t) job->spec->horizon * job->spec->nfuture + 1),
-		.statics = NN_NEW_ARRAY(unit_env(), double, job->spec->nstatic + 1)
+		.past = NN_NEW_ARRAY(unit_env(), double, past_count(job)),
+		.future = NN_NEW_ARRAY(unit_env(), double, (size_t) job->spec->horizon *
+							   job->spec->nsites * job->spec->nfuture + 1),
+		.statics = NN_NEW_ARRAY(unit_env(), double, job->spec->nsites * job->spec->nstatic + 1),
+		.arrays = NN_NEW_ARRAY(unit_env(), double, arrays_count(job) + 1)
 	};
 
 	return out;
@@ -53,8 +66,10 @@ attribution_sum(const Job *job, const NnAttribution *a)
 {
 	double		sum = 0;
 
-	for (size_t i = 0; i < (size_t) job->spec->context * job->data->C; i++)
+	for (size_t i = 0; i < past_count(job); i++)
 		sum += a->past[i];
+	for (size_t i = 0; i < arrays_count(job); i++)
+		sum += a->arrays[i];
 	for (size_t i = 0; i < (size_t) job->spec->horizon * job->spec->nfuture; i++)
 		sum += a->future[i];
 	for (size_t i = 0; i < job->spec->nstatic; i++)
@@ -170,25 +185,117 @@ attention_adds_up_to_one(void)
 									job->kernels, 1);
 	for (uint32_t i = 0; i < explainer->plan->nlayers; i++)
 	{
-		uint32_t	queries,
-					states;
+		NnLook		look;
 		double	   *weight;
 
-		if (!nn_explain_attends(explainer, i, &queries, &states))
+		if (!nn_explain_look(explainer, i, 0, &look))
 			continue;
+		UNIT_CHECK(look.kind == NN_LOOK_STEPS);
 		found++;
-		weight = NN_NEW_ARRAY(unit_env(), double, (size_t) queries * states);
-		nn_explain_attention(explainer, job->data, &job->train[3], &i, 1, weight);
-		for (uint32_t q = 0; q < queries; q++)
+		weight = NN_NEW_ARRAY(unit_env(), double, (size_t) look.rows * look.columns);
+		nn_explain_looks(explainer, job->data, &job->train[3], &look, 1, weight);
+		for (uint32_t q = 0; q < look.rows; q++)
 		{
 			double		sum = 0;
 
-			for (uint32_t k = 0; k < states; k++)
-				sum += weight[q * states + k];
+			for (uint32_t k = 0; k < look.columns; k++)
+				sum += weight[q * look.columns + k];
 			UNIT_NEAR(sum, 1, 1e-5);
 		}
 	}
 	UNIT_CHECK(found > 0);
+}
+
+/* ------------------------------------------------------------------------
+ * Several sites
+ */
+
+#define SITES	3
+#define SITE_ROWS 40
+
+/* The same rows for a network of each series by itself, and of all together. */
+static Job *
+sites_job(uint32_t nsites)
+{
+	const uint32_t rows[SITES] = {SITE_ROWS, SITE_ROWS, SITE_ROWS};
+	NnSpec	   *spec = spec_parse("\"architecture\": \"gru\", \"units\": 4, \"difference\": 1");
+	NnSeries   *series = series_create(SITES, rows, 3, 1);
+	uint64_t	random = 5;
+
+	series_randomise(series, &random, 0);
+	for (uint32_t s = 0; s < SITES; s++)
+		((double *) series->statics)[s] = s;
+	spec->context = 6;
+	spec->horizon = spec->forecast_horizon = 2;
+	spec->ntargets = 2;
+	spec->nfuture = 1;
+	spec->nstatic = 1;
+	spec->nsites = nsites;
+	nn_spec_expand(unit_env(), spec);
+	return job_create(spec, series);
+}
+
+/* A network that does not look at neighbours owes them nothing, and the rest to the same rows. */
+static void
+sites_apart_owe_each_other_nothing(void)
+{
+	Job		   *one = sites_job(1),
+			   *all = sites_job(SITES);
+	NnExplainer *alone = nn_explainer_create(unit_env(), model_of(one, params_random(one, 1)),
+											 one->kernels, 16),
+			   *joint = nn_explainer_create(unit_env(), model_of(all, params_random(all, 1)),
+											all->kernels, 16);
+	NnAttribution a = attribution_of(one),
+				b = attribution_of(all);
+	uint32_t	C = one->data->C;
+
+	for (uint32_t s = 0; s < SITES; s++)
+	{
+		NnWindow	window = {s, one->series->first[s] + 20};
+
+		nn_explain_forecast(alone, one->data, &window, 1, 1, &a);
+		nn_explain_forecast(joint, all->data, &window, 1, 1, &b);
+		UNIT_NEAR(b.forecast, a.forecast, 1e-5);
+		UNIT_NEAR(b.baseline, a.baseline, 1e-5);
+		for (uint32_t t = 0; t < 6; t++)
+			for (uint32_t q = 0; q < SITES; q++)
+				for (uint32_t c = 0; c < C; c++)
+					UNIT_NEAR(b.past[(t * SITES + q) * C + c], q == s ? a.past[t * C + c] : 0, 1e-5);
+		for (uint32_t h = 0; h < 2; h++)
+			for (uint32_t q = 0; q < SITES; q++)
+				UNIT_NEAR(b.future[h * SITES + q], q == s ? a.future[h] : 0, 1e-5);
+		for (uint32_t q = 0; q < SITES; q++)
+			UNIT_NEAR(b.statics[q], q == s ? a.statics[0] : 0, 1e-5);
+	}
+}
+
+/* Gradients of all windows of a time, more times than lanes. */
+static void
+gradients_of_sites_are_those_of_series(void)
+{
+	enum
+	{
+		TIMES = 20, N = TIMES * SITES, INPUTS = 6 * 3, VALUES = 2 * 2
+	};
+	Job		   *one = sites_job(1),
+			   *all = sites_job(SITES);
+	NnExplainer *alone = nn_explainer_create(unit_env(), model_of(one, params_random(one, 1)),
+											 one->kernels, 48),
+			   *joint = nn_explainer_create(unit_env(), model_of(all, params_random(all, 1)),
+											all->kernels, 48);
+	NnWindow	window[N];
+	double		weight[N * VALUES],
+				a[N * INPUTS],
+				b[N * INPUTS];
+
+	for (uint32_t i = 0; i < N; i++)
+		window[i] = (NnWindow) {i % SITES, one->series->first[i % SITES] + 10 + i / SITES};
+	for (uint32_t i = 0; i < N * VALUES; i++)
+		weight[i] = i % 7 - 3.0;
+	nn_explain_past(alone, one->data, window, N, weight, a);
+	nn_explain_past(joint, all->data, window, N, weight, b);
+	for (uint32_t i = 0; i < N * INPUTS; i++)
+		UNIT_NEAR(b[i], a[i], 1e-4 * fmax(1, fabs(a[i])));
 }
 
 /* ------------------------------------------------------------------------
@@ -297,6 +404,8 @@ main(void)
 	UNIT_RUN(linear_networks_give_their_weights);
 	UNIT_RUN(attributions_add_up);
 	UNIT_RUN(attention_adds_up_to_one);
+	UNIT_RUN(sites_apart_owe_each_other_nothing);
+	UNIT_RUN(gradients_of_sites_are_those_of_series);
 	UNIT_RUN(training_against_attacks_halves_what_they_cost);
 	return unit_finish();
 }

@@ -7,6 +7,7 @@
  * Batches are cut into tiles as in training; the lanes that pad a tile get
  * numbers, not zeros, so a lane that leaks into a sum is seen.
  */
+#include "core/nn_graph.h"
 #include "core/nn_loss.h"
 #include "core/nn_op.h"
 #include "core/nn_optim.h"
@@ -61,11 +62,49 @@ sizes_read(Run *run, uint32_t channels)
 	spec->npast = channels - spec->ntargets - spec->nfuture;
 }
 
+/* The sites of a case that has them, see golden_graph.py. */
+static void
+space_read(Run *run)
+{
+	const GoldenArray *space = golden_find(run->golden, "space"),
+			   *edges = golden_find(run->golden, "edges");
+	NnSpec	   *spec = &run->spec;
+
+	if (space == NULL)
+		return;
+	spec->nsites = (uint32_t) space->value[0];
+	spec->grid_rows = (uint32_t) space->value[1];
+	spec->hexagonal = space->value[2] != 0;
+	spec->nedges = edges ? edges->shape[0] : 0;
+	spec->horizon = spec->forecast_horizon = spec->horizon / spec->nsites;
+}
+
+/* The case's edges [E][3], source, target and weight, as the plan wants them. */
+static void
+edges_set(const Run *run, nn_real *params)
+{
+	const GoldenArray *edges = golden_find(run->golden, "edges");
+	uint32_t	n = run->plan->nedges,
+			   *source = NN_NEW_ARRAY(run->env, uint32_t, n),
+			   *target = NN_NEW_ARRAY(run->env, uint32_t, n);
+	double	   *weight = NN_NEW_ARRAY(run->env, double, n);
+
+	for (uint32_t e = 0; e < n; e++)
+	{
+		source[e] = (uint32_t) edges->value[3 * e];
+		target[e] = (uint32_t) edges->value[3 * e + 1];
+		weight[e] = edges->value[3 * e + 2];
+	}
+	nn_graph_fill(run->env, run->plan,
+				  nn_graph_make(run->env, run->plan->nsites, n, source, target, weight), params);
+}
+
 static void
 run_read_spec(Run *run, uint32_t context, uint32_t channels, uint32_t horizon)
 {
 	NnJson	   *options = nn_json_parse(run->env, run->golden->spec, strlen(run->golden->spec),
 										"golden spec", NN_BAD_VALUE);
+	const GoldenArray *vector = golden_find(run->golden, "vector");
 
 	nn_spec_parse(run->env, options, &run->spec);
 	run->spec.context = context;
@@ -73,12 +112,17 @@ run_read_spec(Run *run, uint32_t context, uint32_t channels, uint32_t horizon)
 	run->spec.ntargets = 1;
 	run->spec.npast = channels - 1;
 	sizes_read(run, channels);
+	space_read(run);
+	if (vector != NULL)
+		run->spec.array[run->spec.narrays++] =
+			(NnArraySpec) {"vector", 1, 1, (uint32_t) vector->shape[vector->ndim - 1]};
 }
 
+/* Of the engine's own output layer, or of the graph: nothing that PyTorch has. */
 static bool
 is_output(const NnTensor *tensor)
 {
-	return strncmp(tensor->name, "output.", strlen("output.")) == 0;
+	return tensor->init == NN_INIT_GIVEN || strncmp(tensor->name, "output.", strlen("output.")) == 0;
 }
 
 /* The output layer that the engine put behind the case's: y = 1 x + 0. */
@@ -122,6 +166,7 @@ run_build(Run *run, uint32_t context, uint32_t channels, uint32_t horizon)
 		else
 			tensor_set(run, tensor, params + tensor->span.offset);
 	}
+	edges_set(run, params);
 	nn_state_pack(run->state);
 }
 
@@ -176,10 +221,11 @@ static void
 tile_gather_beside(const Run *run, uint32_t used)
 {
 	const NnState *state = run->state;
-	static const char *const names[] = {NULL, "future", "static"};
-	const GoldenArray *series = golden_find(run->golden, "series");
+	static const char *const names[] = {NULL, "future", "static", "vector"};
+	const GoldenArray *series = golden_find(run->golden, "series"),
+			   *missing = golden_find(run->golden, "missing");
 
-	for (uint32_t i = NN_LAYER_FUTURE; i <= NN_LAYER_STATIC; i++)
+	for (uint32_t i = NN_LAYER_FUTURE; i < NN_LAYER_ARRAY + run->plan->narrays; i++)
 	{
 		const GoldenArray *array = golden_find(run->golden, names[i]);
 
@@ -187,6 +233,8 @@ tile_gather_beside(const Run *run, uint32_t used)
 			tile_gather(state, used, nn_state_output(state, i), array->value,
 						array->size / array->shape[0], NN_R(0.75));
 	}
+	for (uint32_t l = 0; missing != NULL && l < state->L; l++)
+		state->missing[l] = l < used ? (uint32_t) missing->value[state->first_lane + l] : 0;
 	for (uint32_t l = 0; l < state->L; l++)
 		state->identity[l] = series == NULL || l >= used ? NN_IDENTITY_NONE :
 			(uint32_t) series->value[state->first_lane + l];
@@ -206,7 +254,7 @@ layers_run(Run *run)
 	NnState    *state;
 	uint32_t	used;
 
-	run_build(run, (uint32_t) x->shape[1], (uint32_t) x->shape[2], (uint32_t) ny);
+	run_build(run, (uint32_t) x->shape[1], (uint32_t) x->shape[x->ndim - 1], (uint32_t) ny);
 	state = run->state;
 	parameters_count(run);
 	for (size_t first = 0; first < B; first += used)

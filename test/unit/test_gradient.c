@@ -10,6 +10,7 @@
  * 1e-12 here, and rounding costs about as much.  In float the best step would
  * leave 1e-2, which proves nothing, so the float build skips.
  */
+#include "core/nn_graph.h"
 #include "core/nn_loss.h"
 #include "core/nn_op.h"
 #include "core/nn_optim.h"
@@ -44,9 +45,9 @@ typedef struct Network
 	NnSpec		spec;
 	NnPlan	   *plan;
 	NnState    *state;
-	uint32_t	values;			/* raw outputs: HORIZON x targets x outputs of the loss */
+	uint32_t	values;			/* raw outputs: sites x HORIZON x targets x outputs of the loss */
 	nn_real    *weight;			/* [values][L] */
-	nn_real    *dx[NN_LAYER_FIRST]; /* [T][C][L] gradients of the inputs */
+	nn_real    *dx[NN_LAYER_ARRAY + NN_MAX_ARRAYS]; /* [T][S][C][L] gradients of the inputs */
 } Network;
 
 static double
@@ -129,6 +130,60 @@ output_size(const Network *network, uint32_t i)
 	return (size_t) out->T * out->S * out->C * network->state->L;
 }
 
+/* A small graph for layers that want one; its last site has no neighbours. */
+#define GRAPH_SITES 5
+#define GRAPH_EDGES 8
+
+static void
+graph_fill(const Network *network)
+{
+	static const uint32_t source[GRAPH_EDGES] = {0, 1, 2, 1, 3, 0, 2, 3};
+	static const uint32_t target[GRAPH_EDGES] = {1, 0, 1, 2, 2, 3, 0, 1};
+	static const double weight[GRAPH_EDGES] = {0.5, 1.5, 0.8, 0.3, 1.1, 0.7, 0.4, 0.9};
+	const NnEnv *env = unit_env();
+
+	if (network->plan->nedges > 0)
+		nn_graph_fill(env, network->plan,
+					  nn_graph_make(env, GRAPH_SITES, GRAPH_EDGES, source, target, weight),
+					  network->state->params);
+}
+
+/* A grid for layers that look at cells: so many, row by row. */
+#define GRID_SITES 12
+#define GRID_ROWS 3
+
+static bool
+wants_grid(const char *layers)
+{
+	return strstr(layers, "\"conv") || strstr(layers, "_pool\"") || strstr(layers, "flatten_grid");
+}
+
+/* What layers need around them: a graph for those that walk along it, a grid. */
+static void
+space_set(NnSpec *spec, const char *options)
+{
+	if (wants_grid(options))
+	{
+		spec->nsites = GRID_SITES;
+		spec->grid_rows = GRID_ROWS;
+		spec->hexagonal = strstr(options, "hexagon") != NULL;	/* a layer is called so */
+	}
+	if (strstr(options, "\"graph") == NULL)
+		return;
+	spec->nsites = GRAPH_SITES;
+	spec->nedges = GRAPH_EDGES;
+}
+
+/* Array columns for layers that name them. */
+static void
+arrays_set(NnSpec *spec, const char *options)
+{
+	if (strstr(options, "\"vector\""))
+		spec->array[spec->narrays++] = (NnArraySpec) {"vector", 1, 1, 2};
+	if (strstr(options, "\"image\""))
+		spec->array[spec->narrays++] = (NnArraySpec) {"image", 3, 4, 2};
+}
+
 /* The network of options; beside the targets there are CHANNELS - 1 covariates. */
 static Network *
 network_create(const NnEnv *env, const char *options, uint32_t ntargets)
@@ -145,6 +200,8 @@ network_create(const NnEnv *env, const char *options, uint32_t ntargets)
 	spec->npast = spec->nfuture = 1;
 	spec->nstatic = STATICS;
 	spec->nseries = SERIES;
+	space_set(spec, options);
+	arrays_set(spec, options);
 	nn_spec_expand(env, spec);
 	network->plan = nn_plan_build(env, spec, kernels, NN_LANES);
 	network->state = nn_state_create(env, network->plan, kernels,
@@ -152,9 +209,9 @@ network_create(const NnEnv *env, const char *options, uint32_t ntargets)
 	network->state->L = NN_LANES;
 	network->state->training = true;	/* dropout's mask depends on the position only */
 	network->state->step = 1;
-	network->values = HORIZON * ntargets * nn_spec_outputs(spec);
+	network->values = spec->nsites * HORIZON * ntargets * nn_spec_outputs(spec);
 	network->weight = NN_NEW_ARRAY(env, nn_real, network->values * NN_LANES);
-	for (uint32_t i = 0; i < NN_LAYER_FIRST; i++)
+	for (uint32_t i = 0; i < network->plan->first_layer; i++)
 		network->dx[i] = NN_NEW_ARRAY(env, nn_real, output_size(network, i));
 	UNIT_INTEGER(network->plan->layer[NN_LAYER_PAST].out.C,
 				 (CHANNELS - 1 + ntargets) * (spec->missing == NN_MISSING_MASK ? 2 : 1));
@@ -178,7 +235,10 @@ network_fill(Network *network, uint64_t seed)
 		state->identity[l] = l < WINDOWS ? l % SERIES : NN_IDENTITY_NONE;
 	for (size_t i = 0; i < network->plan->nparams; i++)
 		state->params[i] = number(seed, 0, i);
-	for (uint32_t layer = 0; layer < NN_LAYER_FIRST; layer++)
+	graph_fill(network);
+	for (uint32_t l = 0; l < state->L; l++)
+		state->missing[l] = l % 3;	/* none, the first, the second array */
+	for (uint32_t layer = 0; layer < network->plan->first_layer; layer++)
 		for (size_t i = 0; i < output_size(network, layer); i++)
 			nn_state_output(state, layer)[i] = number(seed, 1 + layer, i);
 	for (size_t i = 0; i < network->values * state->L; i++)
@@ -197,7 +257,7 @@ network_backward(Network *network, bool explain)
 	memcpy(nn_state_gradient(state, network->plan->output_layer), network->weight,
 		   network->values * state->L * sizeof(nn_real));
 	nn_state_backward(state);
-	for (uint32_t i = 0; i < NN_LAYER_FIRST && explain; i++)
+	for (uint32_t i = 0; i < network->plan->first_layer && explain; i++)
 		memcpy(network->dx[i], nn_state_gradient(state, i),
 			   output_size(network, i) * sizeof(nn_real));
 }
@@ -215,11 +275,13 @@ network_check(Network *network, const char *what, bool print)
 	{
 		const NnTensor *tensor = &network->plan->tensor[i];
 
+		if (tensor->init == NN_INIT_GIVEN)
+			continue;			/* the graph: not learned */
 		right = derivatives_check(&f, tensor->name, state->params + tensor->span.offset,
 								  state->dparams + tensor->span.offset, 0, tensor->span.count,
 								  print);
 	}
-	for (uint32_t i = 0; i < NN_LAYER_FIRST; i++)
+	for (uint32_t i = 0; i < network->plan->first_layer; i++)
 		for (size_t at = 0; right && at < output_size(network, i); at += state->L)
 			right = derivatives_check(&f, network->plan->layer[i].name,
 									  nn_state_output(state, i), network->dx[i],
@@ -242,14 +304,16 @@ network_check_training(Network *network, const char *what)
 }
 
 /*
- * A number within a step of relu's kink has no derivative to compare with, so
- * where there is a relu another seed may be tried; a wrong backward is wrong
- * under all of them.
+ * A number within a step of relu's kink has no derivative to compare with, so where
+ * there is a relu (graph_attention and adaptive graphs have one) another seed may be
+ * tried; a wrong backward is wrong under all of them.
  */
 static void
 network_try(Network *network, const char *what)
 {
-	uint32_t	seeds = strstr(what, "relu") != NULL ? 8 : 1;
+	bool		kinks = strstr(what, "relu") || strstr(what, "graph_attention") ||
+		strstr(what, "\"adaptive\"") || strstr(what, "\"all\"");
+	uint32_t	seeds = kinks ? 8 : 1;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++)
 	{
@@ -281,6 +345,22 @@ options_check(const char *options)
 	network_try(network_create(unit_env(), options, 2), options);
 }
 
+/* The same where the example may leave other sites: they end in all of them. */
+static void
+grid_example_check(const char *example)
+{
+	const NnEnv *env = unit_env();
+	const char *end = "{\"type\":\"flatten_grid\",\"name\":\"cells\"},"
+		"{\"type\":\"flatten\",\"name\":\"one\"},"
+		"{\"type\":\"last\",\"name\":\"now\",\"inputs\":[\"past\"]},"
+		"{\"type\":\"concat\",\"name\":\"both\",\"inputs\":[\"one\",\"now\"]}";
+
+	layers_check(nn_format(env, "%s,%s", example, end));
+	layers_check(nn_format(env,
+						   "{\"type\":\"dense\",\"name\":\"before\",\"units\":2,\"activation\":\"tanh\"},"
+						   "%s,%s", example, end));
+}
+
 /* The example as the first layer, within a branch, and before a layer that wants one step. */
 static void
 example_check(const NnOp *op, const char *example)
@@ -293,6 +373,11 @@ example_check(const NnOp *op, const char *example)
 		layers_check(nn_format(env, "{\"type\":\"flatten\"},%s", example));
 		layers_check(nn_format(env, "{\"type\":\"lstm\",\"units\":2},{\"type\":\"dense\"},%s",
 							   example));
+		return;
+	}
+	if (wants_grid(example))
+	{
+		grid_example_check(example);
 		return;
 	}
 	layers_check(nn_format(env, "%s,{\"type\":\"flatten\",\"name\":\"flat\"}", example));
@@ -382,6 +467,14 @@ gradient_of_architectures(void)
 static void
 gradient_of_networks(void)
 {
+	/* Cells of six neighbours; a state that goes on from layer to layer through a pool. */
+	layers_check("{\"type\":\"conv2d\",\"units\":2,\"name\":\"hexagon\"},{\"type\":\"last\"}");
+	layers_check("{\"type\":\"conv_lstm\",\"units\":2,\"peephole\":true,\"name\":\"hexagon\"}");
+	layers_check("{\"type\":\"conv_gru\",\"units\":2},{\"type\":\"max_pool\"},"
+				 "{\"type\":\"conv_rnn\",\"units\":2,\"kernel_size\":1},{\"type\":\"global_pool\"},"
+				 "{\"type\":\"last\",\"name\":\"now\",\"inputs\":[\"past\"]},"
+				 "{\"type\":\"concat\",\"inputs\":[\"now\",\"global_pool\"]}");
+	layers_check("{\"type\":\"conv_lstm\",\"units\":2},{\"type\":\"conv_lstm\",\"units\":1}");
 	layers_check("{\"type\":\"attention\",\"units\":4,\"heads\":2},{\"type\":\"last\"}");
 	targets_check("{\"type\":\"sites\"},{\"type\":\"attention\",\"units\":4,\"heads\":2,\"name\":\"seen\"},"
 				  "{\"type\":\"last\"},"

@@ -144,7 +144,7 @@ statistics_are_as_said(void)
 				"{\"type\":\"statistics\",\"center\":\"%s\",\"scale\":\"%s\"},{\"type\":\"dense\"}"),
 													  centers[c].word, scales[s].word), 2, 4);
 			nn_real    *x = nn_state_output(state, NN_LAYER_PAST);
-			const nn_real *y = nn_state_output(state, NN_LAYER_FIRST);
+			const nn_real *y = nn_state_output(state, state->plan->first_layer);
 
 			/* Target 1 is twice target 0; the covariate is far off. */
 			for (uint32_t t = 0; t < 4; t++)

@@ -76,8 +76,8 @@ types_of(const NnPlan *plan)
 	NnText		text;
 
 	nn_text_init(&text, unit_env());
-	for (uint32_t i = NN_LAYER_FIRST; i < plan->nlayers; i++)
-		nn_text_print(&text, "%s%s", i > NN_LAYER_FIRST ? " " : "",
+	for (uint32_t i = plan->first_layer; i < plan->nlayers; i++)
+		nn_text_print(&text, "%s%s", i > plan->first_layer ? " " : "",
 					  nn_ops[plan->layer[i].op].name);
 	return text.data;
 }
@@ -495,7 +495,7 @@ many_layers_are_refused(void)
 							  i < plain ? "false" : "true");
 			nn_text_print(&text, "]");
 			/* Three rows each and one or none for a plain one; two for the last step, dense. */
-			if (NN_LAYER_FIRST + 3 * (n - plain) + plain + 2 + 1 <= NN_MAX_LAYERS)
+			if (NN_LAYER_ARRAY + 3 * (n - plain) + plain + 2 + 1 <= NN_MAX_LAYERS)
 				plan_check(plan_of(spec_narrow(text.data), 16));
 			else
 			{

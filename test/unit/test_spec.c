@@ -77,12 +77,22 @@ static const KeyCase key_cases[] = {
 	{"frequency", "\"3 months\"", ""},
 	{"calendar", "[\"hour\",\"month\"]", ""},
 	{"holidays", "\"SELECT day FROM holidays\"", ""},
-	{"on_error", "\"skip\"", ""}
+	{"on_error", "\"skip\"", ""},
+	{"space", "\"graph\"", ""},
+	{"graph", "\"SELECT a, b FROM roads\"", ""},
+	{"neighbors", "4", ""},
+	{"distance", "2500.5", ""},
+	{"kernel", "\"inverse\"", ""},
+	{"sigma", "0.25", ""},
+	{"threshold", "0.5", ""},
+	{"directed", "true", ""},
+	{"grid", "\"y, x\"", ""},
+	{"cells", "\"hexagonal\"", ",\"grid\":\"y, x\""}
 };
 
 static const char *const shape_keys[] = {
 	"context", "horizon", "forecast_horizon", "targets", "past_covariates", "future_covariates",
-	"static_covariates", "embedded_series"
+	"static_covariates", "embedded_series", "sites", "grid_rows", "hexagonal", "edges", "arrays"
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -127,6 +127,31 @@ gaps_and_differences_reach_the_workers(void)
 }
 
 static void
+arrays_reach_the_workers(void)
+{
+	NnSpec	   *spec = spec_of("\"batch_size\": 64, \"epochs\": 2, \"layers\": ["
+							   "{\"type\": \"gru\", \"units\": 4, \"return_sequences\": false},"
+							   "{\"type\": \"conv2d\", \"units\": 2, \"inputs\": [\"image\"]},"
+							   "{\"type\": \"flatten_grid\"}, {\"type\": \"last\"},"
+							   "{\"type\": \"dense\", \"units\": 4},"
+							   "{\"type\": \"fuse\", \"inputs\": [\"gru\", \"dense\"]}]");
+	NnSeries   *series = series_sine(250);
+	float	   *value = NN_NEW_ARRAY(unit_env(), float, 250 * 12);
+	uint32_t   *at = NN_NEW_ARRAY(unit_env(), uint32_t, 250);
+	NnArray		array = {"image", 12, at, value};
+
+	for (uint32_t t = 0; t < 250; t++)
+		at[t] = t % 40 < 20 ? 249 - t : NN_ARRAY_UNKNOWN;
+	for (uint32_t i = 0; i < 250 * 12; i++)
+		value[i] = (float) (i * 7 % 31);
+	spec->context = 5;
+	spec->narrays = series->narrays = 1;
+	spec->array[0] = (NnArraySpec) {"image", 3, 2, 2};
+	series->array = &array;
+	team_compare(spec, series);
+}
+
+static void
 more_participants_than_shards_do_no_harm(void)
 {
 	NnSpec	   *spec = spec_of("\"units\": 3, \"batch_size\": 8, \"epochs\": 2");
@@ -187,6 +212,7 @@ main(void)
 	UNIT_RUN(a_team_trains_the_same_bits);
 	UNIT_RUN(dropout_and_early_stopping_do_too);
 	UNIT_RUN(gaps_and_differences_reach_the_workers);
+	UNIT_RUN(arrays_reach_the_workers);
 	UNIT_RUN(more_participants_than_shards_do_no_harm);
 	UNIT_RUN(training_against_attacks_does_too);
 	UNIT_RUN(sites_and_series_reach_the_workers);

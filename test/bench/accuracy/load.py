@@ -5,6 +5,10 @@ classic, airline	series, rows of a season, time, value
 m4, tourism		series, period, test or train, number of the row, value (tourism: and its year)
 etth1, ili		time, the seven columns
 stocks			symbol, date, close
+loop			sensor, minutes since the first row, speed; loop_place: sensor, longitude, latitude
+bike			time, row, column, the two flows
+era5			time, latitude, longitude, temperature
+flood			date, precipitation, temperature, potential evaporation, discharge
 """
 import csv
 import gzip
@@ -36,7 +40,21 @@ def classic(names):
                 yield series, SEASON.get(series, 12), day(row[0]), row[1]
 
 
+def loop():
+    """One line for each sensor and row of five minutes."""
+    with open(os.path.join(os.environ["DATA"], "los_loop", "los_speed.csv"), newline="") as file:
+        table = list(csv.reader(file))
+    for i, row in enumerate(table[1:]):
+        for sensor, speed in zip(table[0], row):
+            yield sensor, i * 5, speed
+
+
 SETS = {
+    "loop": loop,
+    "loop_place": lambda: ((row[1], row[3], row[2]) for row in rows("los_loop", "graph_sensor_locations.csv")),
+    "bike": lambda: (row[:5] for row in rows("nycbike_grid", "nycbike1_grid.csv.gz")),
+    "era5": lambda: rows("era5_uk_t2m", "era5_uk_t2m_2019_03.csv.gz"),
+    "flood": lambda: (row[:4] + row[5:] for row in rows("flood_catchment", "l0123001_daily.csv")),
     "airline": lambda: classic(["airline-passengers.csv"]),
     "classic": lambda: classic(sorted(name for name in os.listdir(os.path.join(os.environ["DATA"], "classic"))
                                       if name.endswith(".csv"))),

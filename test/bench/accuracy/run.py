@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The accuracy benchmarks: their tables, and one of what they must show.
+"""The benchmarks of accuracy and of space: their tables, and one of what they must show.
 
-usage: run.py --data FOLDER --work FOLDER [--r RSCRIPT] [--r-slow] [--page PAGE] DATASET...
+usage: run.py --data FOLDER --work FOLDER [--suite space] [--r RSCRIPT] [--r-slow] [--page PAGE] DATASET...
 
-Runs each DATASET.sql beside this file in a fresh database of the cluster that PGHOST
+Runs each DATASET.sql beside this file (or in the folder space beside its own) in a fresh database of the cluster that PGHOST
 and so on name, prints its tables as they come, and at the end what was judged.  Needs
 nothing but Python and psql; with RSCRIPT also figures of R's package forecast (with
 --r-slow also of the 793 series of tourism), kept in the work folder.
@@ -23,7 +23,8 @@ sys.path.insert(0, os.path.dirname(HERE))
 from report import machine, page_write, table  # noqa: E402
 
 DATABASE = "bench_accuracy"
-ALL = "airline classic m4 tourism etth1 ili stocks".split()
+SUITES = {"accuracy": "airline classic m4 tourism etth1 ili stocks".split(),
+          "space": "loop bike era5 wind blob flood grid".split()}
 
 
 def psql(*arguments):
@@ -61,7 +62,7 @@ def dataset_run(name, arguments):
         os.environ, DATA=arguments.data, WORK=arguments.work, LOAD=os.path.join(HERE, "load.py"), PYTHONDONTWRITEBYTECODE="1",
         CLASSICAL=r_command(arguments, "ets arima theta") if arguments.r else "true",
         CLASSICAL_SLOW=r_command(arguments, "ets theta") if arguments.r and arguments.r_slow else "true")
-    command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", os.path.join(HERE, name + ".sql")]
+    command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", os.path.join(os.path.dirname(HERE), arguments.suite, name + ".sql")]
     if arguments.recipe:
         command += ["-v", "recipe=" + arguments.recipe]
     begin = time.monotonic()
@@ -100,7 +101,8 @@ def summary(judged):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("datasets", nargs="*", default=ALL, metavar="DATASET")
+    parser.add_argument("datasets", nargs="*", metavar="DATASET")
+    parser.add_argument("--suite", default="accuracy", choices=SUITES, help="which benchmarks")
     parser.add_argument("--data", required=True, help="folder of outside data")
     parser.add_argument("--work", required=True, help="folder for what R computed")
     parser.add_argument("--r", help="an Rscript that has the package forecast")
@@ -108,9 +110,11 @@ def main():
     parser.add_argument("--recipe", help="options for all trainings instead of each script's own, for trials")
     parser.add_argument("--page", help="write the tables into this page")
     arguments = parser.parse_args()
+    everything = SUITES[arguments.suite]
+    arguments.datasets = arguments.datasets or everything
     for name in arguments.datasets:
-        if name not in ALL:
-            raise SystemExit("there is no data set \"%s\"; known: %s" % (name, " ".join(ALL)))
+        if name not in everything:
+            raise SystemExit("there is no data set \"%s\"; known: %s" % (name, " ".join(everything)))
     if arguments.page and arguments.recipe:
         raise SystemExit("a page is of the scripts' own recipes, not of --recipe")
     os.makedirs(arguments.work, exist_ok=True)
@@ -127,7 +131,7 @@ def main():
     text = summary(judged)
     print("== summary\n\n%s%.0f s\n" % (text, seconds))
     if arguments.page:
-        if arguments.datasets == ALL:
+        if arguments.datasets == everything:
             page_write(arguments.page, "summary", "%s %.0f s.\n\n%s" % (place, seconds, text))
         else:
             print("the page's summary is written when all data sets run", file=sys.stderr)
