@@ -6,11 +6,25 @@
  *
  * PostGIS may live in any schema, and users may create objects in it.  So each of its
  * names is written @postgis@.name, and the text below is defined with the schema that it
- * is in now (PostGIS cannot be moved).  Functions that run a model's source must leave
- * the search_path as it is, so their operators carry their schema; all others set it.
+ * is in now (PostGIS cannot be moved).  A function that a user added there is called in
+ * place of PostGIS's where it fits better: so types are those that PostGIS declares, by casts
+ * (which users cannot add), and all arguments are given, also those that have defaults.
+ * Functions that run a model's source must leave the search_path as it is, so their
+ * operators carry their schema; all others set it.
  */
 
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+
+-- The name gets into quoted text below, and this script may run with more rights than its caller's.
+DO $script$
+DECLARE
+	name		text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'postgis');
+BEGIN
+	IF name ~ '["$''\\]' THEN
+		RAISE invalid_schema_name USING MESSAGE = format('the schema of PostGIS, %s, has a character in its name that is not allowed', name),
+			HINT = 'Rename the schema so that it has none of " $ '' \.';
+	END IF;
+END $script$;
 
 DO $script$ BEGIN EXECUTE replace($lstm$
 
@@ -66,8 +80,9 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	n			int := coalesce(cardinality($1), 0);
-	at_most		int := nullif($3, 0);
+	at_most		int := nullif(least($3, n), 0);
 	measured	text := 'geometry';
+	spheroid	text := '';
 	srids		int[];
 	sites		text;
 	number		int := 0;
@@ -89,6 +104,7 @@ BEGIN
 	END IF;
 	IF $2 OR lstm.srid_is_geographic(srids[1]) THEN
 		measured := 'geography';
+		spheroid := ', true';
 	END IF;
 	IF n > 4000 AND at_most IS NULL AND $4 IS NULL THEN
 		RAISE program_limit_exceeded USING MESSAGE = format('%s sites have %s edges, more than 16 million', n, n::bigint * (n - 1)),
@@ -99,10 +115,10 @@ BEGIN
 	IF n <= 500 THEN
 		RETURN QUERY EXECUTE format($query$
 			WITH sites AS MATERIALIZED (
-				SELECT u.n::int AS site, @postgis@.%1$s(@postgis@.ST_GeomFromEWKB(u.ewkb)) AS geom
+				SELECT u.n::int AS site, @postgis@.ST_GeomFromEWKB(u.ewkb)::@postgis@.%1$s AS geom
 				FROM unnest($1) WITH ORDINALITY AS u(ewkb, n)
 			), pairs AS (
-				SELECT s.site AS source, t.site AS target, @postgis@.ST_Distance(s.geom, t.geom) AS distance
+				SELECT s.site AS source, t.site AS target, @postgis@.ST_Distance(s.geom, t.geom%2$s) AS distance
 				FROM sites t, sites s WHERE s.site <> t.site
 			), ranked AS (
 				SELECT p.*, row_number() OVER (PARTITION BY p.target ORDER BY p.distance, p.source) AS rank
@@ -111,7 +127,7 @@ BEGIN
 			SELECT r.source, r.target, r.distance FROM ranked r
 			WHERE r.distance IS NOT NULL AND ($2 IS NULL OR r.rank <= $2)
 			ORDER BY r.target, r.distance, r.source
-			$query$, measured) USING $1, at_most, $4;
+			$query$, measured, spheroid) USING $1, at_most, $4;
 		RETURN;
 	END IF;
 
@@ -126,7 +142,7 @@ BEGIN
 		number := number + 1;
 	END LOOP;
 	EXECUTE format('CREATE TEMPORARY TABLE %s (site int NOT NULL, geom @postgis@.%s NOT NULL) ON COMMIT DROP', sites, measured);
-	EXECUTE format('INSERT INTO %s SELECT u.n::int, @postgis@.%s(g.geom) FROM unnest($1) WITH ORDINALITY AS u(ewkb, n),
+	EXECUTE format('INSERT INTO %s SELECT u.n::int, g.geom::@postgis@.%s FROM unnest($1) WITH ORDINALITY AS u(ewkb, n),
 		LATERAL (SELECT @postgis@.ST_GeomFromEWKB(u.ewkb) AS geom) g WHERE NOT @postgis@.ST_IsEmpty(g.geom)', sites, measured) USING $1;
 	EXECUTE format('CREATE INDEX ON %s USING gist (geom @postgis@.%s)', sites,
 		CASE measured WHEN 'geography' THEN 'gist_geography_ops' ELSE 'gist_geometry_ops_2d' END);
@@ -138,17 +154,17 @@ BEGIN
 		SELECT e.source, t.site, e.distance
 		FROM %1$s t, LATERAL (
 			SELECT least($3, r.radius) AS radius FROM (
-				SELECT max(@postgis@.ST_Distance(c.geom, t.geom)) * (1 + 1e-9) + 1e-9 AS radius FROM (
+				SELECT max(@postgis@.ST_Distance(c.geom, t.geom%3$s)) * (1 + 1e-9) + 1e-9 AS radius FROM (
 					SELECT s.geom FROM %1$s s WHERE $2 IS NOT NULL ORDER BY s.geom OPERATOR(@postgis@.<->) t.geom LIMIT $2 + 1) c) r) near,
 			LATERAL (
-			SELECT s.site AS source, @postgis@.ST_Distance(s.geom, t.geom) AS distance
+			SELECT s.site AS source, @postgis@.ST_Distance(s.geom, t.geom%3$s) AS distance
 			FROM %1$s s
 			WHERE s.site <> t.site%2$s
 			ORDER BY 2, 1 LIMIT $2) e
 		WHERE $3 IS NULL OR e.distance <= $3
 		ORDER BY t.site, e.distance, e.source
 		$query$, sites, CASE WHEN at_most IS NOT NULL OR $4 IS NOT NULL
-			THEN ' AND @postgis@.ST_DWithin(s.geom, t.geom, near.radius)' END) USING $1, at_most, $4;
+			THEN format(' AND @postgis@.ST_DWithin(s.geom, t.geom, near.radius%s)', spheroid) END, spheroid) USING $1, at_most, $4;
 	EXECUTE format('DROP TABLE %s', sites);
 END
 $$;
@@ -247,10 +263,10 @@ CREATE FUNCTION lstm.kriging_weights(
 	AS 'MODULE_PATHNAME', 'lstm_kriging_weights' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 64;
 COMMENT ON FUNCTION lstm.kriging_weights(text, text[], float8[], float8[], float8[], float8, text, timestamptz, int) IS
 'how a value at a place is made from those of at most 64 series around it: shift + sum of weight times value; the weights have sum 1.
-Anomalies by ordinary kriging (Matheron 1963) with the correlation (1 - nugget) exp(-distance / range), fitted by least squares to the correlations of the series over their newest 1,024 rows; levels, the series'' means over those rows, by kriging with a trend in the distance from the centre.
+Anomalies by ordinary kriging (Matheron 1963) with the correlation (1 - nugget) exp(-distance / range), fitted by least squares to the correlations of the series over their newest 1,024 rows; levels, the series'' means over those rows, by kriging with a weak trend in the distance from the centre, of their logarithms where no value in the rows is below 0.
 distances: between the series, row by row; place_distances: to the place; centre_distances: of the series, then of the place, from the centre of all; all in one unit.
 margin: half-width at confidence_level of what the place has to itself, scaled by what leaving out each series would have missed (Dubrule 1983); NULL where nothing is known of it: then the weights are those of inverse squared distance.
-Errors as of lstm.forecast; 22023 distances that are none, an unknown series.';
+Errors as of lstm.forecast; 22004 NULL, also as a series, 22023 distances that are none, an unknown series.';
 
 CREATE FUNCTION lstm.place_sites(model text, version int, place @postgis@.geometry, among text[])
 	RETURNS TABLE (
@@ -259,12 +275,14 @@ CREATE FUNCTION lstm.place_sites(model text, version int, place @postgis@.geomet
 		distances			float8[],
 		place_distances		float8[],
 		centre_distances	float8[])
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
+	-- Unsafe: it catches errors of ST_Transform, which parallel mode does not allow before 17.
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
 	system		int;
 	measured	text;
+	spheroid	text;
 	centre		@postgis@.geometry := $3;
 BEGIN
 	IF $3 IS NULL THEN
@@ -288,31 +306,37 @@ BEGIN
 		IF NOT EXISTS (SELECT FROM @postgis@.spatial_ref_sys s WHERE s.srid = @postgis@.ST_SRID($3)) THEN
 			RAISE invalid_parameter_value USING MESSAGE = format('argument "place" has SRID %s, which spatial_ref_sys does not have', @postgis@.ST_SRID($3));
 		END IF;
-		centre := @postgis@.ST_Transform($3, system);
+		BEGIN
+			centre := @postgis@.ST_Transform($3, system);
+		EXCEPTION WHEN internal_error THEN
+			RAISE invalid_parameter_value USING MESSAGE = format('argument "place" cannot be transformed from SRID %s to %s',
+				@postgis@.ST_SRID($3), system), DETAIL = SQLERRM;
+		END;
 	END IF;
 	IF NOT (abs(@postgis@.ST_X(centre)) < 'Infinity' AND abs(@postgis@.ST_Y(centre)) < 'Infinity') THEN
 		RAISE invalid_parameter_value USING MESSAGE = format('argument "place" has no finite coordinates in SRID %s', system);
 	END IF;
+	spheroid := CASE measured WHEN 'geography' THEN ', true' ELSE '' END;
 	RETURN QUERY EXECUTE format($query$
 		WITH sites AS MATERIALIZED (
 			SELECT g.site, g.series, g.geom, @postgis@.ST_Centroid(g.geom) AS middle
 			FROM lstm.site_geometries($1, $2) g WHERE NOT @postgis@.ST_IsEmpty(g.geom)
 		), centre AS MATERIALIZED (
-			SELECT @postgis@.%1$s(@postgis@.ST_Centroid(@postgis@.ST_Collect(s.middle))) AS geom FROM sites s
+			SELECT @postgis@.ST_Centroid(@postgis@.ST_Collect(s.middle))::@postgis@.%1$s AS geom FROM sites s
 		), near AS MATERIALIZED (
-			SELECT row_number() OVER (ORDER BY d.distance, s.site) AS n, s.series, d.distance, @postgis@.%1$s(s.middle) AS geom
+			SELECT row_number() OVER (ORDER BY d.distance, s.site) AS n, s.series, d.distance, s.middle::@postgis@.%1$s AS geom
 			FROM sites s, LATERAL (SELECT CASE WHEN @postgis@.ST_Intersects(s.geom, $3) THEN 0
-				ELSE @postgis@.ST_Distance(@postgis@.%1$s(s.middle), @postgis@.%1$s($3)) END AS distance) d
+				ELSE @postgis@.ST_Distance(s.middle::@postgis@.%1$s, $3::@postgis@.%1$s%2$s) END AS distance) d
 			WHERE coalesce(s.series, '') IN (SELECT coalesce(a.series, '') FROM unnest($4) a(series))
 			ORDER BY 1 LIMIT 64
 		)
 		SELECT $3, (SELECT array_agg(a.series ORDER BY a.n) FROM near a),
-			(SELECT array_agg(@postgis@.ST_Distance(a.geom, b.geom) ORDER BY a.n, b.n) FROM near a, near b),
+			(SELECT array_agg(@postgis@.ST_Distance(a.geom, b.geom%2$s) ORDER BY a.n, b.n) FROM near a, near b),
 			(SELECT array_agg(a.distance ORDER BY a.n) FROM near a),
-			(SELECT array_agg(@postgis@.ST_Distance(a.geom, c.geom) ORDER BY a.n) FROM near a, centre c)
-				|| (SELECT @postgis@.ST_Distance(@postgis@.%1$s($3), c.geom) FROM centre c)
+			(SELECT array_agg(@postgis@.ST_Distance(a.geom, c.geom%2$s) ORDER BY a.n) FROM near a, centre c)
+				|| (SELECT @postgis@.ST_Distance($3::@postgis@.%1$s, c.geom%2$s) FROM centre c)
 		WHERE EXISTS (SELECT FROM near)
-		$query$, measured) USING $1, $2, centre, $4;
+		$query$, measured, spheroid) USING $1, $2, centre, $4;
 	IF NOT FOUND THEN
 		RAISE data_exception USING MESSAGE = format('none of the series to forecast has a place in model "%s"', $1),
 			HINT = 'Forecast series that the model was trained on.';
@@ -322,7 +346,7 @@ $$;
 COMMENT ON FUNCTION lstm.place_sites(text, int, @postgis@.geometry, text[]) IS
 'the 64 series of a model that are nearest to a point, of those named, with their distances to each other (row by row) and to the point, and from the centre of all, as lstm.kriging_weights wants them: between centroids, 0 where the point lies within the series'' geometry, in metres for longitude and latitude.
 geom: the point in the model''s SRID; one without SRID is taken to be in it.
-Errors: 22004 NULL, 22023 no point, 55000 a model that was trained without geom, 22000 no series left.';
+Errors: 22004 NULL, 22023 no point, or one that cannot be transformed, 55000 a model that was trained without geom, 22000 no series left.';
 
 CREATE FUNCTION lstm.forecast_at(
 	model				text,
@@ -343,7 +367,7 @@ CREATE FUNCTION lstm.forecast_at(
 		prediction_interval_lower_bound	float8,
 		prediction_interval_upper_bound	float8,
 		geom				@postgis@.geometry)
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	LANGUAGE sql STABLE PARALLEL UNSAFE
 AS $$
 	WITH f AS MATERIALIZED (
 		SELECT * FROM lstm.forecast($1, $3, $4, $5, $6, $7, $8)
@@ -377,7 +401,7 @@ COMMENT ON FUNCTION lstm.forecast_at(text, @postgis@.geometry, int, float8, text
 The half-width of the interval is the root of the sum of two squares: the series'' own, averaged by weight, and the margin of the place.
 place: in any SRID, it is transformed; geom is the place in the source''s SRID. Other arguments as of lstm.forecast.
 Reads the source twice: for the forecasts, and for levels and correlations of its newest rows.
-Errors as of lstm.forecast; 22004 NULL place, 22023 a place that is no point, 55000 a model that was trained without geom.';
+Errors as of lstm.forecast; 22004 NULL place, 22023 a place that is no point or cannot be transformed, 55000 a model that was trained without geom.';
 
 /* ------------------------------------------------------------------------
  * Maps
@@ -410,18 +434,26 @@ BEGIN
 		RAISE object_not_in_prerequisite_state USING MESSAGE = format('the places of model "%s" have no SRID', $4),
 			HINT = 'Train on geometries that say where they are, with ST_SetSRID.';
 	END IF;
-	bounds := @postgis@.ST_TileEnvelope($1, $2, $3);
+	-- ST_AsMVT takes rows of any type, so one of the same name that takes just these would come before it.
+	IF EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'st_asmvt' AND p.pronamespace = '@postgis@'::regnamespace
+			AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+				WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' AND e.extname = 'postgis')) THEN
+		RAISE ambiguous_function USING MESSAGE = 'schema @postgis@ has a function st_asmvt that is not of PostGIS',
+			HINT = 'Drop it; nobody but the owner of PostGIS should create functions there.';
+	END IF;
+	bounds := @postgis@.ST_TileEnvelope($1, $2, $3,
+		'SRID=3857;LINESTRING(-20037508.342789244 -20037508.342789244, 20037508.342789244 20037508.342789244)'::@postgis@.geometry, 0.0::float8);
 	-- A margin of a 64th keeps points at the edge from being cut in both tiles.
 	RETURN QUERY SELECT m.site, m.series, m.geom FROM (
-		SELECT g.site, g.series, @postgis@.ST_AsMVTGeom(t.geom, @postgis@.box2d(bounds), 4096, 64, true) AS geom
+		SELECT g.site, g.series, @postgis@.ST_AsMVTGeom(t.geom, bounds::@postgis@.box2d, 4096, 64, true) AS geom
 		FROM lstm.site_geometries($4, $5) g, LATERAL (SELECT @postgis@.ST_Transform(g.geom, 3857) AS geom) t
-		WHERE t.geom OPERATOR(@postgis@.&&) @postgis@.ST_Expand(bounds, (@postgis@.ST_XMax(bounds) - @postgis@.ST_XMin(bounds)) / 64)) m
+		WHERE t.geom OPERATOR(@postgis@.&&) @postgis@.ST_Expand(bounds, (@postgis@.ST_XMax(bounds::@postgis@.box3d) - @postgis@.ST_XMin(bounds::@postgis@.box3d)) / 64)) m
 	WHERE m.geom IS NOT NULL ORDER BY m.site;
 END
 $$;
 COMMENT ON FUNCTION lstm.tile_sites(int, int, int, text, int) IS
 'the series of a model within a tile of the web Mercator pyramid, with their geometry in the tile''s own units (4,096 to a side).
-Errors: 22004 NULL, 22023 no such tile, 55000 a model that was trained without geom, or whose geometries have no SRID.';
+Errors: 22004 NULL, 22023 no such tile, 42725 a function st_asmvt beside that of PostGIS, 55000 a model that was trained without geom, or whose geometries have no SRID.';
 
 CREATE FUNCTION lstm.forecast_tile(
 	z					int,
@@ -461,7 +493,7 @@ COMMENT ON FUNCTION lstm.forecast_tile(int, int, int, text, int, float8, int, te
 'forecasts as a Mapbox vector tile, for a tile server to hand out: one feature per series and target in the tile z/x/y, with attributes series, target, step, forecast_timestamp (ISO 8601, UTC), forecast_index, value, lower and upper; those that are NULL are left out.
 step: which step ahead, NULL: all of the trained horizon; layer: name of the tile''s layer.  Empty where the tile has no series; then nothing is forecast.
 Every tile costs a forecast of the whole model: cache them, or serve a table made from lstm.forecast_geom.
-Errors as of lstm.forecast; 22023 no such tile, 55000 a model that was trained without geom, or whose geometries have no SRID.';
+Errors as of lstm.forecast; 22023 no such tile, 42725 a function st_asmvt beside that of PostGIS, 55000 a model that was trained without geom, or whose geometries have no SRID.';
 
 CREATE FUNCTION lstm.map_type(model text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off
@@ -567,9 +599,9 @@ BEGIN
 	SELECT min(g."column") AS c0, max(g."column") AS c1, min(g."row") AS r0, max(g."row") AS r1, max(@postgis@.ST_SRID(g.geom)) AS srid,
 		min(c.x) AS x0, max(c.x) AS x1, min(c.y) AS y0, max(c.y) AS y1,
 		regr_slope(c.x, g."column") AS right, regr_slope(c.y, g."row") AS down,
-		max(@postgis@.ST_XMax(g.geom) - @postgis@.ST_XMin(g.geom)) AS cell_x, max(@postgis@.ST_YMax(g.geom) - @postgis@.ST_YMin(g.geom)) AS cell_y
+		max(@postgis@.ST_XMax(b.box) - @postgis@.ST_XMin(b.box)) AS cell_x, max(@postgis@.ST_YMax(b.box) - @postgis@.ST_YMin(b.box)) AS cell_y
 		INTO grid
-	FROM lstm.site_geometries($1, $2) g, LATERAL (
+	FROM lstm.site_geometries($1, $2) g, LATERAL (SELECT g.geom::@postgis@.box3d AS box) b, LATERAL (
 		SELECT @postgis@.ST_X(p.geom) AS x, @postgis@.ST_Y(p.geom) AS y FROM @postgis@.ST_Centroid(g.geom) AS p(geom)) c;
 	IF grid.c0 IS NULL OR grid.r0 IS NULL THEN
 		RAISE invalid_parameter_value USING MESSAGE = format('the series of model "%s" are no grid', $1),

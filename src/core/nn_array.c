@@ -324,7 +324,10 @@ nn_window_arrays(NnState *state, const NnData *data, const NnWindow *windows, ui
 	if (data->spec->narrays == 0)
 		return;
 	for (uint32_t l = 0; l < state->L; l++)
+	{
+		state->env->poll(state->env->host);
 		state->missing[l] = l < n ? nn_array_missing(data, &windows[l]) : 0;
+	}
 	for (uint32_t i = 0; i < data->spec->narrays; i++)
 		nn_array_gather(state->env, data, windows, n, state->L, i,
 						nn_state_output(state, NN_LAYER_ARRAY + i));

@@ -416,7 +416,7 @@ folds_set(NnSpec *spec, const Facts *facts, bool large)
 {
 	double		stride = spec->forecast_horizon / 2 > 0 ? spec->forecast_horizon / 2 : 1,
 				least = 3.0 * facts->season;
-	uint32_t	most = large ? 3 : facts->season > 100 ? 4 : 6;
+	uint32_t	most = spec->narrays > 0 ? 2 : large ? 3 : facts->season > 100 ? 4 : 6;
 
 	if (nn_spec_given(spec, "folds") || nn_spec_given(spec, "validation_split"))
 		return;
@@ -500,7 +500,7 @@ choose_network(NnSpec *spec, const Facts *facts, const NnSeries *series, bool co
 	if (!nn_spec_given(spec, "scale_by_series"))
 		spec->scale_by_series = series->nseries > 1;
 	if (!nn_spec_given(spec, "ensemble_size"))
-		spec->ensemble_size = 3;
+		spec->ensemble_size = spec->narrays > 0 ? 1 : 3;	/* images take their time */
 	if (large)
 		training_large(spec, windows);
 	else

@@ -336,6 +336,7 @@ data_create(const NnEnv *env, const NnSpec *spec, const NnPrep *prep, const NnSe
 	size_t		rows = series->first[series->nseries];
 	size_t		n = nn_size_mul(env, rows, spec->ntargets);
 
+	data->env = env;
 	data->spec = spec;
 	data->prep = prep;
 	data->series = series;
@@ -545,15 +546,16 @@ nn_windows_list(const NnEnv *env, const NnData *data, const uint32_t *target_fro
 				NnWindow **windows)
 {
 	const NnSeries *series = data->series;
+	uint32_t	listed = data->spec->nsites > 1 ? 1 : series->nseries;
 	size_t		most = 0,
 				n = 0;
 
 	if (stride == 0)
 		nn_fail(env, NN_BAD_VALUE, "stride must be at least 1", "Set \"stride\" to 1 or more.");
-	for (uint32_t s = 0; s < series->nseries; s++)
+	for (uint32_t s = 0; s < listed; s++)
 		most += (series->first[s + 1] - series->first[s]) / stride + 1;
 	*windows = NN_NEW_ARRAY(env, NnWindow, most);
-	for (uint32_t s = 0; s < (data->spec->nsites > 1 ? 1 : series->nseries); s++)
+	for (uint32_t s = 0; s < listed; s++)
 		n += series_windows(env, data, s, target_from[s], target_to[s], stride, need_target,
 							*windows + n);
 	return (uint32_t) n;

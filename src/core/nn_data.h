@@ -95,6 +95,7 @@ typedef struct NnPrep
 
 typedef struct NnData
 {
+	const NnEnv *env;			/* whose poll those who copy windows call */
 	const NnSpec *spec;
 	const NnPrep *prep;
 	const NnSeries *series;

@@ -233,15 +233,16 @@ tile_backward(const Tile *tile, const double *weight, size_t stride)
 	NnExplainer *e = tile->explainer;
 	const NnPlan *plan = e->plan;
 
-	memset(nn_state_gradient(e->state, plan->output_layer), 0,
-		   (size_t) e->spec->horizon * e->spec->ntargets * plan->outputs * e->spec->nsites *
-		   tile->L * sizeof(nn_real));
+	nn_op_clear(e->state, nn_state_gradient(e->state, plan->output_layer),
+				(size_t) e->spec->horizon * e->spec->ntargets * plan->outputs * e->spec->nsites *
+				tile->L);
 	for (uint32_t i = 0; i < tile->count * tile->per; i++)
 	{
+		tile_poll(tile);
 		lane_read(tile, i / tile->per, &tile->windows[i]);
 		lane_seed(tile, i / tile->per, &tile->windows[i], weight + i * stride);
 	}
-	memset(e->state->dparams, 0, plan->nparams * sizeof(nn_real));
+	nn_op_clear(e->state, e->state->dparams, plan->nparams);
 	nn_state_backward(e->state);
 }
 
@@ -441,7 +442,11 @@ inputs_add(const NnExplainer *e, uint32_t layer, size_t n, double share, const d
 	const nn_real *x = nn_state_output(e->state, layer);
 
 	for (size_t i = 0; i < n; i++)
+	{
+		if (i % POLL_NUMBERS == 0)
+			e->env->poll(e->env->host);
 		out[i] += share * sum[i] * (double) x[i * NN_LANES];
+	}
 }
 
 /* Adds share times the mean gradient over the path of the loaded network, times its input. */

@@ -188,6 +188,13 @@ site_read(const Tile *tile, uint32_t first, uint32_t steps, uint32_t l, uint32_t
 	}
 }
 
+/* Some hundred values of each lane come between two polls. */
+static void
+tile_poll(const Tile *tile)
+{
+	tile->forecaster->env->poll(tile->forecaster->env->host);
+}
+
 static void
 block_read(const Tile *tile, uint32_t first)
 {
@@ -197,7 +204,10 @@ block_read(const Tile *tile, uint32_t first)
 
 	for (uint32_t l = 0; l < tile->count; l++)
 		for (uint32_t s = 0; s < spec->nsites; s++)
+		{
+			tile_poll(tile);
 			site_read(tile, first, steps, l, s);
+		}
 }
 
 /* Channel c, at site s, of the row that step (from 0) of a forecast stands for, as an input. */
@@ -239,13 +249,20 @@ block_feed_back(const Tile *tile, uint32_t first)
 				moved = f->spec->horizon < T ? f->spec->horizon : T;
 	size_t		row = (size_t) S * C * tile->L;
 
-	memmove(past, past + moved * row, (T - moved) * row * sizeof(nn_real));
+	for (uint32_t t = 0; t < T - moved; t++)
+	{
+		tile_poll(tile);
+		memcpy(past + t * row, past + (t + moved) * row, row * sizeof(nn_real));
+	}
 	for (uint32_t i = 0; i < moved; i++)
 		for (uint32_t s = 0; s < S; s++)
+		{
+			tile_poll(tile);
 			for (uint32_t c = 0; c < C; c++)
 				for (uint32_t l = 0; l < tile->count; l++)
 					past[(T - moved + i) * row + ((size_t) s * C + c) * tile->L + l] =
 						fed_back(tile, l, s, first - moved + i, c);
+		}
 }
 
 /* The future covariates of the block at step first. */
@@ -417,6 +434,7 @@ sites_forecast(Tile *tile, const NnWindow *windows, uint32_t n, double *point, d
 		{
 			uint32_t	row = nn_window_row(tile->data, &windows[i]);
 
+			tile_poll(tile);
 			if (row_find(rows, count, row) < count)
 				lane_unscale(tile, &windows[i], row_find(f->kept_row, f->kept_rows, row), i, n, point,
 							 low, high);
@@ -449,5 +467,9 @@ nn_forecast(NnForecaster *forecaster, const NnData *data, const NnWindow *window
 			lane_unscale(&tile, &tile.windows[l], l, first + l, n, point, low, high);
 	}
 	for (size_t v = 0; !interval && v < values * n * nlevels; v++)
+	{
+		if (v % 65536 == 0)
+			tile_poll(&tile);
 		low[v] = high[v] = NAN;
+	}
 }

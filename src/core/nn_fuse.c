@@ -59,7 +59,7 @@ nn_lags_forward(NnState *state, const NnLayer *layer)
 	size_t		n = step_reals(state, layer);
 
 	for (uint32_t i = 0; i < layer->nlags; i++)
-		memcpy(y + i * n, x + (layer->in.T - layer->lag[i]) * n, n * sizeof(nn_real));
+		nn_op_copy(state, y + i * n, x + (layer->in.T - layer->lag[i]) * n, n);
 }
 
 void
@@ -70,7 +70,7 @@ nn_lags_backward(NnState *state, const NnLayer *layer)
 	size_t		n = step_reals(state, layer);
 
 	for (uint32_t i = 0; dx && i < layer->nlags; i++)	/* y(i) = x(T - lag(i)) */
-		state->kernels->axpy(dx + (layer->in.T - layer->lag[i]) * n, 1, dy + i * n, n);
+		nn_op_add(state, dx + (layer->in.T - layer->lag[i]) * n, dy + i * n, n);
 }
 
 /* ------------------------------------------------------------------------

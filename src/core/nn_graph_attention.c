@@ -14,8 +14,6 @@
  * are kept beside the output, [T][heads][E + S][L].  Saved: z and both halves of the
  * scores.  Costs U C + U (E + S) / S multiply-adds for a site, step and lane.
  */
-#include <string.h>
-
 #include "core/nn_graph.h"
 #include "core/nn_op.h"
 
@@ -165,7 +163,7 @@ sites_forward(const Run *run)
 	uint32_t	U = run->U,
 				L = run->L;
 
-	memset(run->p, 0, 2 * (size_t) run->S * run->heads * L * sizeof(nn_real));	/* p and q */
+	nn_op_clear(run->state, run->p, 2 * (size_t) run->S * run->heads * L);	/* p and q */
 	for (uint32_t s = 0; s < run->S; s++)
 	{
 		nn_real    *z = run->z + (size_t) s * U * L;
@@ -333,7 +331,7 @@ nn_graph_attention_backward(NnState *state, const NnLayer *layer)
 		const nn_real *dy = state->gradients + layer->output.offset + (size_t) t * run.S * un;
 
 		run_step(&run, t);
-		memset(run.dz, 0, (size_t) (run.dw - run.dz) * sizeof(nn_real));	/* dz, dp, dq */
+		nn_op_clear(state, run.dz, (size_t) (run.dw - run.dz));	/* dz, dp, dq */
 		for (uint32_t s = 0, e = 0; s < run.S; s++)
 		{
 			uint32_t	n = rows_of(&run, s, e);

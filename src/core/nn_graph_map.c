@@ -13,8 +13,6 @@
  * where the support is learned.  Nothing is saved: backward fills the taps once more, which
  * costs less than to keep hops times the input.
  */
-#include <string.h>
-
 #include "core/nn_cell.h"
 #include "core/nn_graph_mix.h"
 #include "core/nn_map.h"
@@ -85,7 +83,7 @@ taps_fill(const NnMapUse *use, const NnMix *mix, const nn_real *x)
 	size_t		n = tap_reals(use);
 
 	for (size_t s = 0; s < use->in.S; s++)
-		memcpy(taps + s * use->taps * n, x + s * n, n * sizeof(nn_real));
+		nn_op_copy(use->state, taps + s * use->taps * n, x + s * n, n);
 	nn_mix_forward(mix, taps, use->in.C);
 }
 
@@ -136,7 +134,7 @@ graph_backward(const NnMapUse *use, nn_real *dx, const nn_real *dz)
 	dtaps_fill(use, dtaps, dz);
 	nn_mix_backward(&mix, dtaps, NULL, use->in.C);
 	for (size_t s = 0; s < use->in.S; s++)
-		use->state->kernels->axpy(dx + s * n, 1, dtaps + s * use->taps * n, n);
+		nn_op_add(use->state, dx + s * n, dtaps + s * use->taps * n, n);
 }
 
 static void

@@ -3,8 +3,8 @@
  *		Correlation over distance, and the weights that follow from it.
  *
  * C is the matrix of correlations between the sites, b [S] those with the place, c that of
- * the place with itself; a trend in z, with variance 1 of its coefficient, adds z z' to them
- * (Omre 1987, Bayesian kriging):
+ * the place with itself; a trend adds z z' to them (Omre 1987, Bayesian kriging), z being the
+ * distance from the centre in mean distances, times the deviation of the coefficient:
  *
  *		w = u + v (1 - 1'u) / 1'v,  u = C^-1 b,  v = C^-1 1
  *		variance / sill = c - 2 w'b + w'C w
@@ -29,8 +29,9 @@
 #define LEAST_PIVOT 1e-10
 
 /* Of levels: chosen on Irish wind before 1978. */
-#define LEVEL_RANGE 0.3			/* median distances */
+#define LEVEL_RANGE 0.2			/* median distances */
 #define LEVEL_NUGGET 0.4
+#define LEVEL_TREND 0.4
 
 /* What a place has in common with another. */
 static double
@@ -39,7 +40,7 @@ correlation(const NnField *field, double distance)
 	return (1.0 - field->nugget) * exp(-distance / field->range);
 }
 
-/* Where a place is on the axis of the trend; 0 without one. */
+/* z: where a place is on the axis of the trend; 0 without one. */
 static double
 trend_at(const NnField *field, const NnPlaces *places, double centre)
 {
@@ -47,13 +48,13 @@ trend_at(const NnField *field, const NnPlaces *places, double centre)
 				total = 0.0;
 	uint32_t	S = places->S;
 
-	if (!field->trend)
+	if (!(field->trend > 0.0))
 		return 0.0;
 	for (uint32_t i = 0; i < S * S; i++)
 		total += places->distance[i];
 	for (uint32_t i = 0; i < S; i++)
 		sum += places->centre[i];
-	return total > 0.0 ? (centre - sum / S) / (total / S / S) : 0.0;
+	return total > 0.0 ? sqrt(field->trend) * (centre - sum / S) / (total / S / S) : 0.0;
 }
 
 /* matrix [S][S]: C. */
@@ -273,6 +274,31 @@ levels_read(const NnEnv *env, const double *x, uint32_t S, uint32_t T)
 	return mean;
 }
 
+/* Their logarithms; NULL where a value of x [T][S] is below 0, or a mean not above. */
+static double *
+logarithms_read(const NnEnv *env, const double *mean, const double *x, uint32_t S, uint32_t T)
+{
+	double	   *logarithm = NN_NEW_ARRAY(env, double, S);
+
+	for (size_t at = 0; at < (size_t) T * S; at++)
+		if (x[at] < 0.0)
+			return NULL;
+	for (uint32_t i = 0; i < S; i++)
+	{
+		if (!(mean[i] > 0.0))
+			return NULL;
+		logarithm[i] = log(mean[i]);
+	}
+	return logarithm;
+}
+
+/* What the level is made of [S]. */
+static const double *
+levels_of(const NnKriging *kriging)
+{
+	return kriging->logarithm ? kriging->logarithm : kriging->mean;
+}
+
 /*
  * Levels lie less together than anomalies do, each place having an exposure of its own:
  * LEVEL_NUGGET, unless the anomalies' correlation would have missed less than half.
@@ -281,13 +307,14 @@ static void
 level_fit(const NnEnv *env, const NnPlaces *places, double middle, NnKriging *kriging)
 {
 	NnField		alike = kriging->anomaly;
+	const double *level = levels_of(kriging);
 	double		missed,
 				missed_alike;
 
-	alike.trend = true;
-	kriging->level = (NnField) {LEVEL_RANGE * middle, LEVEL_NUGGET, NAN, true};
-	kriging->level.sill = sites_leave_out(env, &kriging->level, places, kriging->mean, NULL, &missed);
-	alike.sill = sites_leave_out(env, &alike, places, kriging->mean, NULL, &missed_alike);
+	alike.trend = LEVEL_TREND;
+	kriging->level = (NnField) {LEVEL_RANGE * middle, LEVEL_NUGGET, NAN, LEVEL_TREND};
+	kriging->level.sill = sites_leave_out(env, &kriging->level, places, level, NULL, &missed);
+	alike.sill = sites_leave_out(env, &alike, places, level, NULL, &missed_alike);
 	if (missed_alike < missed / 2)
 		kriging->level = alike;
 	if (!isfinite(kriging->level.sill))
@@ -297,8 +324,8 @@ level_fit(const NnEnv *env, const NnPlaces *places, double middle, NnKriging *kr
 NnKriging
 nn_kriging_fit(const NnEnv *env, const NnPlaces *places, const double *x, uint32_t T)
 {
-	NnField		unknown = {0.0, 0.0, NAN, false};
-	NnKriging	kriging = {unknown, unknown, NULL};
+	NnField		unknown = {0.0, 0.0, NAN, 0.0};
+	NnKriging	kriging = {unknown, unknown, NULL, NULL};
 	uint32_t	S = places->S,
 				n = 0,
 				nknown = 0,
@@ -312,12 +339,11 @@ nn_kriging_fit(const NnEnv *env, const NnPlaces *places, const double *x, uint32
 				missed;
 
 	for (uint32_t i = 0; i < S; i++)
-	{
-		env->poll(env->host);
 		for (uint32_t j = 0; j < i; j++)
 		{
 			Pair		pair = pair_read(x + i, x + j, S, T);
 
+			env->poll(env->host);
 			half[i * S + j] = half[j * S + i] = pair.half_square;
 			apart[pairs++] = places->distance[i * S + j];
 			if (!isnan(pair.half_square))
@@ -330,7 +356,6 @@ nn_kriging_fit(const NnEnv *env, const NnPlaces *places, const double *x, uint32
 			d[n] = places->distance[i * S + j];
 			r[n++] = pair.correlation;
 		}
-	}
 	middle = pairs > 0 ? nn_stats_median(env, apart, pairs) : 0.0;
 	if (n == 0 || !(middle > 0.0))
 		return kriging;
@@ -341,7 +366,10 @@ nn_kriging_fit(const NnEnv *env, const NnPlaces *places, const double *x, uint32
 	kriging.anomaly.sill = sites_leave_out(env, &kriging.anomaly, places, NULL, half, &missed);
 	kriging.mean = levels_read(env, x, S, T);
 	if (kriging.mean)
+	{
+		kriging.logarithm = logarithms_read(env, kriging.mean, x, S, T);
 		level_fit(env, places, middle, &kriging);
+	}
 	return kriging;
 }
 
@@ -438,6 +466,31 @@ field_weights(const NnEnv *env, const NnField *field, const NnPlaces *places,
 	return field->sill * fmax(share, 0.0);
 }
 
+/*
+ * The level of the place by weight [S].  Of logarithms it lies no further out than the sites
+ * lie apart, so that a trend does not run away.  *variance is the error's, to first order.
+ */
+static double
+level_at(const NnKriging *kriging, const double *weight, uint32_t S, double *variance)
+{
+	const double *y = levels_of(kriging);
+	double		least = INFINITY,
+				largest = -INFINITY,
+				sum = 0.0;
+
+	for (uint32_t i = 0; i < S; i++)
+	{
+		sum += weight[i] * y[i];
+		least = fmin(least, y[i]);
+		largest = fmax(largest, y[i]);
+	}
+	if (!kriging->logarithm)
+		return sum;
+	sum = exp(fmin(fmax(sum, 2.0 * least - largest), 2.0 * largest - least));
+	*variance *= sum * sum;
+	return sum;
+}
+
 void
 nn_kriging_weights(const NnEnv *env, const NnKriging *kriging, const NnPlaces *places,
 				   const double *to_site, double to_centre, double *weight, double *offset,
@@ -445,7 +498,8 @@ nn_kriging_weights(const NnEnv *env, const NnKriging *kriging, const NnPlaces *p
 {
 	uint32_t	S = places->S;
 	double	   *level = NN_NEW_ARRAY(env, double, S);
-	double		variance;
+	double		variance,
+				of_level;
 
 	*offset = *deviation = 0.0;
 	if (weights_at_site(places, to_site, weight))
@@ -453,9 +507,13 @@ nn_kriging_weights(const NnEnv *env, const NnKriging *kriging, const NnPlaces *p
 	variance = field_weights(env, &kriging->anomaly, places, to_site, to_centre, weight);
 	if (kriging->mean)
 	{
-		variance += field_weights(env, &kriging->level, places, to_site, to_centre, level);
+		of_level = field_weights(env, &kriging->level, places, to_site, to_centre, level);
+		*offset = level_at(kriging, level, S, &of_level);
 		for (uint32_t i = 0; i < S; i++)
-			*offset += (level[i] - weight[i]) * kriging->mean[i];
+			*offset -= weight[i] * kriging->mean[i];
+		if (!isfinite(*offset) || isinf(of_level))
+			*offset = of_level = 0.0;
+		variance += of_level;
 	}
 	*deviation = sqrt(variance);
 }

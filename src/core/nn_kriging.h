@@ -6,14 +6,16 @@
  * comes on top.  The anomalies at a place are made by ordinary kriging (Matheron 1963;
  * Cressie, Statistics for Spatial Data, 3.2) with the correlation (1 - nugget) exp(-distance
  * / range) between sites, fitted to the correlations of their past.  Its level is made by
- * kriging too, with a linear trend in the distance from the centre (of an island, a city)
- * whose coefficient is expected to be about one deviation per mean distance.  A forecast
- * at the place is offset + sum weight[i] forecast[i]; what it misses is scaled by what
- * leaving each site out would have missed in the past.
+ * kriging too, of the logarithms where no value of the past is below 0 (wind, rain, traffic),
+ * with a linear trend in the distance from the centre (of an island, a city) that is expected
+ * to be weak.  A forecast at the place is offset + sum weight[i] forecast[i]; what it misses
+ * is scaled by what leaving each site out would have missed in the past.
  *
- * On Irish wind, twelve stations left out one after the other, one-day forecasts of 1978, the
- * root mean squared error is 7 % below that of inverse squared distance; without levels it
- * is 2 % below.
+ * Logarithms, and range, nugget and trend of the levels, were chosen on Irish wind, twelve
+ * stations left out one after the other, one-day forecasts of 1976 and 1977: most stations
+ * better than a copy of the nearest (10), then the smallest mean error of those (6 % below
+ * inverse squared distance; without levels 2 %).  A trend of 1 is better in the mean (8 %),
+ * for the sake of the windiest stations, but loses one more.
  *
  * Distances come as numbers: nothing here knows coordinates.  Matrices are [S][S], row by
  * row; always in double.  A site's past is a column of x [T][S], NaN where it is unknown.
@@ -36,13 +38,16 @@ typedef struct NnField
 								 * those of inverse squared distance */
 	double		nugget;			/* 0 to 0.95: share of a site that no other site has */
 	double		sill;			/* variance that errors are shares of; NaN: unknown */
-	bool		trend;			/* linear in the distance from the centre, expected small */
+	double		trend;			/* linear in the distance from the centre: variance of what a mean
+								 * distance adds, in sills; 0: no trend */
 } NnField;
 
 typedef struct NnKriging
 {
 	NnField		anomaly, level;
 	const double *mean;			/* [S] levels of the sites; NULL: the level is not made apart */
+	const double *logarithm;	/* [S] of the levels; NULL where a past value is below 0: the level
+								 * is made of the levels themselves */
 } NnKriging;
 
 /* The sites, and the centre that a trend is about. */

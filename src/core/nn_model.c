@@ -247,6 +247,10 @@ nn_model_check_sizes(const NnEnv *env, const NnModel *model)
 		model_fail(env, "invalid model: %u sites in a grid of %u rows", spec->nsites, spec->grid_rows);
 	if (!NN_CHECK(129, !spec->hexagonal || spec->grid_rows > 0))
 		model_fail(env, "invalid model: hexagonal cells without a grid");
+	/* Windows of all sites are rows that are there, and each has the whole context. */
+	if (!NN_CHECK(130, spec->nsites == 1 || (!spec->pad && !spec->stateful)))
+		model_fail(env, "invalid model: \"%s\" of %u sites", spec->pad ? "pad" : "stateful",
+				   spec->nsites);
 	if (!NN_CHECK(87, nn_future_made(spec) <= spec->nfuture))
 		model_fail(env, "invalid model: %u future covariates, where calendar and holidays make %u",
 				   spec->nfuture, nn_future_made(spec));

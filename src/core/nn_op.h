@@ -51,6 +51,14 @@ extern void nn_op_outer(NnState *state, nn_real *dw, size_t ldw,
 						const nn_real *x, ptrdiff_t x_stride,
 						uint32_t T, uint32_t M, uint32_t K);
 
+/*
+ * x[n] = 0, y[n] = x[n] and y[n] += x[n], with a poll before each million reals: for slabs
+ * that may be those of a whole grid.
+ */
+extern void nn_op_clear(const NnState *state, nn_real *x, size_t n);
+extern void nn_op_copy(const NnState *state, nn_real *y, const nn_real *x, size_t n);
+extern void nn_op_add(const NnState *state, nn_real *y, const nn_real *x, size_t n);
+
 /* Row of the window that raw output i of a residual layer is shifted by. */
 extern uint32_t nn_residual_step(const NnPlan *plan, const NnLayer *layer, uint32_t i);
 

@@ -277,6 +277,46 @@ nn_op_outer(NnState *state, nn_real *dw, size_t ldw, const nn_real *dz, ptrdiff_
 	}
 }
 
+/* Reals from i on, of n, up to the next poll: a multiple of NN_LANES but for the last. */
+static size_t
+slice_polled(const NnState *state, size_t i, size_t n)
+{
+	const size_t most = 1 << 20;
+
+	state->env->poll(state->env->host);
+	return n - i < most ? n - i : most;
+}
+
+void
+nn_op_clear(const NnState *state, nn_real *x, size_t n)
+{
+	for (size_t i = 0, count; i < n; i += count)
+	{
+		count = slice_polled(state, i, n);
+		memset(x + i, 0, count * sizeof(nn_real));
+	}
+}
+
+void
+nn_op_copy(const NnState *state, nn_real *y, const nn_real *x, size_t n)
+{
+	for (size_t i = 0, count; i < n; i += count)
+	{
+		count = slice_polled(state, i, n);
+		memcpy(y + i, x + i, count * sizeof(nn_real));
+	}
+}
+
+void
+nn_op_add(const NnState *state, nn_real *y, const nn_real *x, size_t n)
+{
+	for (size_t i = 0, count; i < n; i += count)
+	{
+		count = slice_polled(state, i, n);
+		state->kernels->axpy(y + i, 1, x + i, count);
+	}
+}
+
 const nn_real *
 nn_op_pack(const NnState *state, const NnLayer *layer, uint32_t i)
 {

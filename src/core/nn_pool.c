@@ -52,25 +52,27 @@ window_site(const Window *w, uint32_t s, uint32_t i)
 	return (size_t) row * w->cols + col;
 }
 
+/* Before cell i of a window, which may be a whole grid. */
 static void
-site_poll(const NnState *state, const Window *w, uint32_t s)
+cell_poll(const NnState *state, const Window *w, uint32_t i)
 {
-	size_t		each = w->n * w->rows_taken * w->cols_taken;
-
-	if (each >= POLL_REALS || s % (uint32_t) (POLL_REALS / each) == 0)
+	if (i % (uint32_t) (POLL_REALS / w->n + 1) == 0)
 		state->env->poll(state->env->host);
 }
 
-/* y[n] = max over the window, first[n] the place in it; x is one step. */
+/* y[n] = max over the window, place[n] which cell of it; x is one step. */
 static void
-site_max(const Window *w, uint32_t s, nn_real *y, nn_real *place, const nn_real *x)
+site_max(const NnState *state, const Window *w, uint32_t s, nn_real *y, nn_real *place,
+		 const nn_real *x)
 {
+	state->env->poll(state->env->host);
 	memcpy(y, x + window_site(w, s, 0) * w->n, w->n * sizeof(nn_real));
 	memset(place, 0, w->n * sizeof(nn_real));
 	for (uint32_t i = 1; i < w->rows_taken * w->cols_taken; i++)
 	{
 		const nn_real *at = x + window_site(w, s, i) * w->n;
 
+		cell_poll(state, w, i);
 		for (size_t j = 0; j < w->n; j++)
 		{
 			place[j] = at[j] > y[j] ? (nn_real) i : place[j];
@@ -81,31 +83,39 @@ site_max(const Window *w, uint32_t s, nn_real *y, nn_real *place, const nn_real 
 
 /* dx of the place += dy: y = x(place) */
 static void
-site_max_backward(const Window *w, uint32_t s, nn_real *dx, const nn_real *place, const nn_real *dy)
+site_max_backward(const NnState *state, const Window *w, uint32_t s, nn_real *dx,
+				  const nn_real *place, const nn_real *dy)
 {
+	state->env->poll(state->env->host);
 	for (size_t j = 0; j < w->n; j++)
 		dx[window_site(w, s, (uint32_t) place[j]) * w->n + j] += dy[j];
 }
 
 static void
-site_mean(const NnKernels *kernels, const Window *w, uint32_t s, nn_real *y, const nn_real *x)
+site_mean(const NnState *state, const Window *w, uint32_t s, nn_real *y, const nn_real *x)
 {
 	nn_real		share = 1 / (nn_real) (w->rows_taken * w->cols_taken);
 
 	memset(y, 0, w->n * sizeof(nn_real));
 	for (uint32_t i = 0; i < w->rows_taken * w->cols_taken; i++)
-		kernels->axpy(y, share, x + window_site(w, s, i) * w->n, w->n);
+	{
+		cell_poll(state, w, i);
+		state->kernels->axpy(y, share, x + window_site(w, s, i) * w->n, w->n);
+	}
 }
 
 /* dx += dy / cells: y = sum x / cells */
 static void
-site_mean_backward(const NnKernels *kernels, const Window *w, uint32_t s, nn_real *dx,
+site_mean_backward(const NnState *state, const Window *w, uint32_t s, nn_real *dx,
 				   const nn_real *dy)
 {
 	nn_real		share = 1 / (nn_real) (w->rows_taken * w->cols_taken);
 
 	for (uint32_t i = 0; i < w->rows_taken * w->cols_taken; i++)
-		kernels->axpy(dx + window_site(w, s, i) * w->n, share, dy, w->n);
+	{
+		cell_poll(state, w, i);
+		state->kernels->axpy(dx + window_site(w, s, i) * w->n, share, dy, w->n);
+	}
 }
 
 static void
@@ -120,11 +130,10 @@ pool_forward(NnState *state, const NnLayer *layer, bool greatest)
 	for (uint32_t t = 0; t < layer->in.T; t++, x += layer->in.S * w.n)
 		for (uint32_t s = 0; s < layer->out.S; s++, y += w.n)
 		{
-			site_poll(state, &w, s);
 			if (!greatest)
-				site_mean(state->kernels, &w, s, y, x);
+				site_mean(state, &w, s, y, x);
 			else
-				site_max(&w, s, y, place, x);
+				site_max(state, &w, s, y, place, x);
 			place += greatest && state->gradients ? w.n : 0;
 		}
 }
@@ -140,11 +149,10 @@ pool_backward(NnState *state, const NnLayer *layer, bool greatest)
 	for (uint32_t t = 0; dx && t < layer->in.T; t++, dx += layer->in.S * w.n)
 		for (uint32_t s = 0; s < layer->out.S; s++, dy += w.n)
 		{
-			site_poll(state, &w, s);
 			if (!greatest)
-				site_mean_backward(state->kernels, &w, s, dx, dy);
+				site_mean_backward(state, &w, s, dx, dy);
 			else
-				site_max_backward(&w, s, dx, place, dy);
+				site_max_backward(state, &w, s, dx, place, dy);
 			place += greatest ? w.n : 0;
 		}
 }
@@ -260,11 +268,7 @@ nn_flatten_grid_forward(NnState *state, const NnLayer *layer)
 	const nn_real *x = nn_op_input(state, layer, 0);
 	nn_real    *y = state->activations + layer->output.offset;
 
-	for (uint32_t t = 0; t < layer->in.T; t++)
-	{
-		state->env->poll(state->env->host);
-		memcpy(y + t * n, x + t * n, n * sizeof(nn_real));
-	}
+	nn_op_copy(state, y, x, layer->in.T * n);
 }
 
 void
@@ -274,10 +278,6 @@ nn_flatten_grid_backward(NnState *state, const NnLayer *layer)
 	const nn_real *dy = state->gradients + layer->output.offset;
 	nn_real    *dx = nn_op_input_gradient(state, layer, 0);
 
-	/* y = x */
-	for (uint32_t t = 0; dx && t < layer->in.T; t++)
-	{
-		state->env->poll(state->env->host);
-		state->kernels->axpy(dx + t * n, 1, dy + t * n, n);
-	}
+	if (dx)						/* y = x */
+		nn_op_add(state, dx, dy, layer->in.T * n);
 }

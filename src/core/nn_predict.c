@@ -515,6 +515,7 @@ calibrated_bounds(const Piece *piece, const double *point, double level, double 
 
 	for (uint32_t i = 0; i < piece->n; i++)
 	{
+		p->env->poll(p->env->host);
 		if (!head)
 			nn_window_units(piece->data, &piece->windows[i], p->unit);
 		for (uint32_t h = 0; h < piece->horizon; h++)

@@ -4,8 +4,6 @@
  *
  * All are copies of whole rows of lanes; none has parameters.
  */
-#include <string.h>
-
 #include "core/nn_op.h"
 
 /*
@@ -30,9 +28,9 @@ last_offset(const NnState *state, const NnLayer *layer)
 void
 nn_last_forward(NnState *state, const NnLayer *layer)
 {
-	memcpy(state->activations + layer->output.offset,
-		   nn_op_input(state, layer, 0) + last_offset(state, layer),
-		   sizeof(nn_real) * layer->in.S * layer->in.C * state->L);
+	nn_op_copy(state, state->activations + layer->output.offset,
+			   nn_op_input(state, layer, 0) + last_offset(state, layer),
+			   (size_t) layer->in.S * layer->in.C * state->L);
 }
 
 void
@@ -41,9 +39,8 @@ nn_last_backward(NnState *state, const NnLayer *layer)
 	nn_real    *dx = nn_op_input_gradient(state, layer, 0);
 
 	if (dx)						/* y = x(last) */
-		state->kernels->axpy(dx + last_offset(state, layer), 1,
-							 state->gradients + layer->output.offset,
-							 (size_t) layer->in.S * layer->in.C * state->L);
+		nn_op_add(state, dx + last_offset(state, layer), state->gradients + layer->output.offset,
+				  (size_t) layer->in.S * layer->in.C * state->L);
 }
 
 /* flatten: [T][S][C] -> [1][S][T*C], channel t * C + c. */
@@ -68,8 +65,8 @@ nn_flatten_forward(NnState *state, const NnLayer *layer)
 
 	for (uint32_t t = 0; t < layer->in.T; t++)
 		for (uint32_t s = 0; s < layer->in.S; s++)
-			memcpy(y + ((size_t) s * layer->in.T + t) * n,
-				   x + ((size_t) t * layer->in.S + s) * n, n * sizeof(nn_real));
+			nn_op_copy(state, y + ((size_t) s * layer->in.T + t) * n,
+					   x + ((size_t) t * layer->in.S + s) * n, n);
 }
 
 void
@@ -81,8 +78,8 @@ nn_flatten_backward(NnState *state, const NnLayer *layer)
 
 	for (uint32_t t = 0; dx && t < layer->in.T; t++)
 		for (uint32_t s = 0; s < layer->in.S; s++)	/* y(s, t) = x(t, s) */
-			state->kernels->axpy(dx + ((size_t) t * layer->in.S + s) * n, 1,
-								 dy + ((size_t) s * layer->in.T + t) * n, n);
+			nn_op_add(state, dx + ((size_t) t * layer->in.S + s) * n,
+					  dy + ((size_t) s * layer->in.T + t) * n, n);
 }
 
 /*
@@ -97,7 +94,8 @@ nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	const char *name = spec->name[0] ? spec->name : layer->name;
 	size_t		channels = 0;
 	uint32_t	T = 1,
-				S = 1;
+				S = 1,
+				rows = 0;
 
 	for (uint32_t i = 0; i < layer->ninputs; i++)
 	{
@@ -111,6 +109,8 @@ nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 			nn_fail(env, NN_BAD_VALUE,
 					nn_format(env, "layer \"%s\" cannot join %u sites with %u sites", name, other.S, S),
 					NULL);
+		if (other.S > S || rows == 0)
+			rows = other.rows;
 		T = T > other.T ? T : other.T;
 		S = S > other.S ? S : other.S;
 		channels = nn_size_add(env, channels, other.C);
@@ -118,7 +118,7 @@ nn_concat_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	if (channels > UINT32_MAX / NN_MAX_LANES)
 		nn_fail(env, NN_TOO_LARGE, nn_format(env, "layer \"%s\" would have %zu channels",
 											 layer->name, channels), NULL);
-	layer->out = (NnShape) {T, S, (uint32_t) channels, 0};
+	layer->out = (NnShape) {T, S, (uint32_t) channels, rows};
 }
 
 /* Row of an input of that shape that is joined at step t and site s. */
@@ -140,8 +140,7 @@ nn_concat_forward(NnState *state, const NnLayer *layer)
 				const NnShape *shape = &state->plan->layer[layer->input[i]].out;
 				size_t		n = (size_t) shape->C * state->L;
 
-				memcpy(y, nn_op_input(state, layer, i) + concat_row(shape, t, s) * n,
-					   n * sizeof(nn_real));
+				nn_op_copy(state, y, nn_op_input(state, layer, i) + concat_row(shape, t, s) * n, n);
 				y += n;
 			}
 }
@@ -160,7 +159,7 @@ nn_concat_backward(NnState *state, const NnLayer *layer)
 				nn_real    *dx = nn_op_input_gradient(state, layer, i);
 
 				if (dx)			/* y(t, s) = (x_1, x_2, ...) */
-					state->kernels->axpy(dx + concat_row(shape, t, s) * n, 1, dy, n);
+					nn_op_add(state, dx + concat_row(shape, t, s) * n, dy, n);
 				dy += n;
 			}
 }
@@ -179,7 +178,8 @@ nn_residual_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 	const NnSpec *s = planner->spec;
 	size_t		needed = (size_t) s->horizon * s->ntargets * nn_spec_outputs(s);
 
-	if (layer->in.T != 1 || layer->in.C != needed)
+	/* It reads the past site by site. */
+	if (layer->in.T != 1 || layer->in.S != s->nsites || layer->in.C != needed)
 		nn_fail(planner->env, NN_BAD_VALUE,
 				nn_format(planner->env, "layer \"%s\" of type \"residual\" must follow the output layer",
 						  spec->name),
@@ -231,8 +231,7 @@ nn_residual_forward(NnState *state, const NnLayer *layer)
 	nn_real    *y = state->activations + layer->output.offset;
 	uint32_t	L = state->L;
 
-	memcpy(y, nn_op_input(state, layer, 0),
-		   sizeof(nn_real) * layer->in.S * layer->in.C * L);
+	nn_op_copy(state, y, nn_op_input(state, layer, 0), (size_t) layer->in.S * layer->in.C * L);
 	for (uint32_t s = 0; s < layer->in.S; s++)
 		for (uint32_t i = 0; i < layer->in.C; i++, y += L)
 		{

@@ -393,16 +393,6 @@ grid_mul(const Run *run, bool add, nn_real *out, const nn_real *x, const nn_real
 	}
 }
 
-static void
-grid_clear(const Run *run, nn_real *x, size_t n)
-{
-	for (size_t i = 0; i < n; i += POLL_REALS)
-	{
-		run->state->env->poll(run->state->env->host);
-		memset(x + i, 0, (n - i < POLL_REALS ? n - i : POLL_REALS) * sizeof(nn_real));
-	}
-}
-
 /* One mask for all steps, another for each site, channel and lane. */
 static void
 mask_draw(const Run *run)
@@ -453,9 +443,9 @@ memory_leave(const Run *run)
 {
 	if (run->memory == NULL)
 		return;
-	memcpy(run->memory, run->h + (run->T - 1) * run->hn, run->hn * sizeof(nn_real));
+	nn_op_copy(run->state, run->memory, run->h + (run->T - 1) * run->hn, run->hn);
 	if (run->c)
-		memcpy(run->memory + run->hn, c_of(run, run->T - 1), run->hn * sizeof(nn_real));
+		nn_op_copy(run->state, run->memory + run->hn, c_of(run, run->T - 1), run->hn);
 }
 
 void
@@ -517,7 +507,7 @@ step_input_backward(const Run *run, uint32_t k, nn_real *dx, const nn_real *dz)
 		run->ih.map->backward(&run->ih, dx + k * run->xn, dz);
 		return;
 	}
-	grid_clear(run, run->dxm, run->xn);
+	nn_op_clear(run->state, run->dxm, run->xn);
 	run->ih.map->backward(&run->ih, run->dxm, dz);
 	grid_mul(run, true, dx + k * run->xn, run->dxm, run->xmask, run->xn);
 }
@@ -528,7 +518,7 @@ nn_spatial_backward(NnState *state, const NnLayer *layer, const NnCell *cell, co
 	Run			run = run_open(state, layer, cell, map, true);
 	nn_real    *dx = nn_op_input_gradient(state, layer, 0);
 
-	grid_clear(&run, run.carry, 2 * run.hn);	/* carry and dc */
+	nn_op_clear(state, run.carry, 2 * run.hn);	/* carry and dc */
 	for (uint32_t k = run.T; k-- > 0;)
 	{
 		const nn_real *dz = run.gates + k * run.gn,

@@ -91,8 +91,8 @@ nn_site_recipe(NnArchitecture architecture)
 		{NN_ARCHITECTURE_GRAPH, 64, 16, 2, 0, 24, 32, 3e-3, 600},
 		{NN_ARCHITECTURE_GRAPH_LSTM, 64, 0, 2, 0, 24, 32, 3e-3, 600},
 		{NN_ARCHITECTURE_GRAPH_GRU, 64, 0, 2, 0, 24, 32, 3e-3, 600},
-		{NN_ARCHITECTURE_CONV_LSTM, 32, 0, 0, 3, 16, 16, 3e-3, 600},
-		{NN_ARCHITECTURE_CONV_GRU, 32, 0, 0, 3, 16, 16, 3e-3, 600}
+		{NN_ARCHITECTURE_CONV_LSTM, 16, 0, 0, 3, 16, 16, 3e-3, 400},
+		{NN_ARCHITECTURE_CONV_GRU, 16, 0, 0, 3, 16, 16, 3e-3, 400}
 	};
 
 	for (size_t i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++)

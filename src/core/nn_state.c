@@ -6,8 +6,6 @@
  * before each layer and each matrix that it packs; layers poll at each step or
  * row of theirs that is a product.
  */
-#include <string.h>
-
 #include "core/nn_op.h"
 #include "core/nn_state.h"
 
@@ -102,8 +100,7 @@ nn_state_backward(NnState *state)
 		{
 			const NnShape *out = &plan->layer[i].out;
 
-			memset(nn_state_gradient(state, i), 0,
-				   sizeof(nn_real) * out->T * out->S * out->C * state->L);
+			nn_op_clear(state, nn_state_gradient(state, i), (size_t) out->T * out->S * out->C * state->L);
 		}
 	for (uint32_t i = plan->nlayers; i-- > plan->first_layer;)
 	{

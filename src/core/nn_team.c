@@ -9,6 +9,9 @@
 #include "core/nn_team.h"
 #include "core/nn_tile.h"
 
+/* Values and lanes that a loss is taken of between two polls: some 10 ms of the slowest one. */
+#define POLL_LOSSES 200000
+
 uint32_t
 nn_shard_count(uint32_t n)
 {
@@ -41,18 +44,30 @@ tile_forward(NnMember *member, const NnWindow *windows, const NnTile *tile)
 	nn_state_forward(state);
 }
 
-/* Loss of the tile in state; with factor > 0 also the gradient of loss * factor. */
+/*
+ * Loss of the tile in state; with factor > 0 also the gradient of loss * factor.  Many sites
+ * come a slice at a time; the cut depends on the sizes only.
+ */
 static void
 tile_loss(NnMember *member, const NnTile *tile, double factor, NnShard *shard)
 {
 	NnState    *state = member->state;
-	uint32_t	output = member->plan->output_layer;
+	const NnPlan *plan = member->plan;
+	const nn_real *raw = nn_state_output(state, plan->output_layer);
+	nn_real    *draw = factor > 0 ? nn_state_gradient(state, plan->output_layer) : NULL;
+	uint32_t	values = plan->horizon * plan->ntargets,	/* of a site */
+				slice = (uint32_t) (POLL_LOSSES / ((size_t) values * tile->L)) + 1;
 
-	shard->loss += nn_loss_compute(member->spec, member->plan->nsites * member->plan->horizon *
-								   member->plan->ntargets, tile->L, nn_state_output(state, output),
-								   member->target, factor,
-								   factor > 0 ? nn_state_gradient(state, output) : NULL,
-								   &shard->known);
+	for (uint32_t s = 0; s < plan->nsites; s += slice)
+	{
+		size_t		at = (size_t) s * values * tile->L;
+
+		state->env->poll(state->env->host);
+		shard->loss += nn_loss_compute(member->spec, values * (plan->nsites - s < slice ?
+															   plan->nsites - s : slice), tile->L,
+									   raw + at * plan->outputs, member->target + at, factor,
+									   draw ? draw + at * plan->outputs : NULL, &shard->known);
+	}
 }
 
 /*
@@ -71,8 +86,12 @@ tile_attack(NnMember *member, nn_real epsilon)
 				moved = (size_t) (member->spec->ntargets + member->spec->npast) * state->L;
 
 	for (size_t t = 0; t < (size_t) shape->T * shape->S; t++, past += row, gradient += row)
+	{
+		if (t % 1024 == 0)
+			state->env->poll(state->env->host);
 		for (size_t i = 0; i < moved; i++)
 			past[i] += epsilon * (nn_real) ((gradient[i] > 0) - (gradient[i] < 0));
+	}
 }
 
 /*
@@ -396,6 +415,7 @@ share_data(const NnEnv *env, void *block)
 	prep->ngroups = share->ngroups;
 	prep->center = share_part(block, PART_CENTER);
 	prep->scale = share_part(block, PART_SCALE);
+	data->env = env;
 	data->spec = share_part(block, PART_SPEC);
 	data->prep = prep;
 	data->series = series;

@@ -179,7 +179,10 @@ nn_trainer_step(NnTrainer *trainer, uint32_t n, double learning_rate, uint64_t *
 				penalty;
 
 	for (uint32_t i = 0; i < n; i++)
+	{
+		trainer->env->poll(trainer->env->host);
 		batch_known += nn_window_known(trainer->data, &leader->batch[i]);
+	}
 	*norm = 0;
 	if (batch_known == 0)
 		return 0;				/* nothing to learn from: no step, no momentum */

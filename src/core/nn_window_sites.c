@@ -54,6 +54,12 @@ lanes_put(nn_real *out, const nn_real *const *src, uint32_t n, uint32_t L, uint3
 	}
 }
 
+static void
+site_poll(const NnData *data)
+{
+	data->env->poll(data->env->host);
+}
+
 /* past [context][S][C][L] */
 void
 nn_sites_past(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t L, nn_real *past)
@@ -68,6 +74,7 @@ nn_sites_past(const NnData *data, const NnWindow *windows, uint32_t n, uint32_t 
 		const nn_real *src[NN_MAX_LANES] = {NULL};
 		NnWindow	here[NN_MAX_LANES];
 
+		site_poll(data);
 		for (uint32_t lane = 0; lane < n && q != UINT32_MAX; lane++)
 		{
 			here[lane] = (NnWindow) {q, data->series->first[q] + nn_window_row(data, &windows[lane])};
@@ -100,6 +107,7 @@ nn_sites_horizon(const NnData *data, const NnWindow *windows, uint32_t n, uint32
 	{
 		uint32_t	q = nn_series_at(data, s);
 
+		site_poll(data);
 		for (uint32_t h = 0; h < horizon; h++)
 		{
 			const nn_real *src[NN_MAX_LANES] = {NULL};

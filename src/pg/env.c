@@ -4,7 +4,8 @@
  *
  * Memory comes from one memory context and is given back when the server drops
  * that context; the core never frees.  Aligning by hand costs up to 64 bytes a
- * piece and works on every server version.
+ * piece and works on every server version.  Pages come into being as they are
+ * cleared, half a second for a GB, so a large piece is cleared in parts.
  */
 #include "postgres.h"
 
@@ -15,18 +16,25 @@
 #include "utils/memutils.h"
 
 #define ENV_ALIGNMENT 64
+#define ENV_CLEAR ((size_t) 8 * 1024 * 1024)	/* cleared between two polls: some milliseconds */
 
 static void *
 env_alloc(void *host, size_t size)
 {
 	char	   *memory;
+	size_t		all = size + ENV_ALIGNMENT;
 
 	if (size > MaxAllocHugeSize - ENV_ALIGNMENT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("an allocation of %zu bytes is out of range", size)));
-	memory = MemoryContextAllocExtended((MemoryContext) host, size + ENV_ALIGNMENT,
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	memory = MemoryContextAllocExtended((MemoryContext) host, all, MCXT_ALLOC_HUGE);
+	for (size_t i = 0; i < all; i += ENV_CLEAR)
+	{
+		if (all > ENV_CLEAR)
+			CHECK_FOR_INTERRUPTS();
+		memset(memory + i, 0, Min(ENV_CLEAR, all - i));
+	}
 	return (void *) TYPEALIGN(ENV_ALIGNMENT, memory);
 }
 

@@ -230,6 +230,7 @@ joint_read(NnEnv *env, const RegistryRow *row)
 	joint->horizon = whole_get(row, tree, "horizon", NN_MAX_STEPS);
 	joint->ntargets = whole_get(row, tree, "targets", NN_MAX_STEPS);
 	text_require(row, joint->horizon >= 1, "\"horizon\" is out of range");
+	text_require(row, joint->ntargets >= 1, "\"targets\" is out of range");
 	joint->mae = number_get(row, tree, "mae");
 	joint->skill = number_get(row, tree, "skill");
 	joint->rows = whole_get(row, tree, "rows", PG_UINT32_MAX);

@@ -116,7 +116,12 @@ series_find(const ModelRun *run, const Sites *sites)
 	uint32	   *series = palloc0(sites->places.S * sizeof(uint32));
 
 	for (uint32 i = 0; i < sites->places.S; i++)
-		if (sites->name[i] != (Datum) 0)
+		if (sites->name[i] == (Datum) 0 && run->roles.nseries > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("element %u of argument \"series\" is null", i + 1),
+					 errhint("Only a model of one series without a name has a series that is null.")));
+		else if (sites->name[i] != (Datum) 0)
 			series[i] = model_run_series_find(run, TextDatumGetCString(sites->name[i]));
 	return series;
 }

@@ -124,20 +124,25 @@ lstm_parallel_main(dsm_segment *segment, shm_toc *toc)
 	PG_END_TRY();
 }
 
-/* Multiply-adds of forward and backward for one window. */
+/* Multiply-adds of forward and backward for one window: each site takes its turn at the weights. */
 static double
 window_work(const NnPlan *plan)
 {
 	double		work = 0;
 
 	for (uint32_t i = 0; i < plan->nlayers; i++)
-		for (uint32_t t = 0; t < plan->layer[i].ntensors; t++)
+	{
+		const NnLayer *layer = &plan->layer[i];
+
+		for (uint32_t t = 0; t < layer->ntensors; t++)
 		{
-			const NnTensor *tensor = &plan->tensor[plan->layer[i].first_tensor + t];
+			const NnTensor *tensor = &plan->tensor[layer->first_tensor + t];
 
 			if (!tensor->idle)
-				work += 3.0 * (double) tensor->span.count * plan->layer[i].in.T;
+				work += 3.0 * (double) tensor->span.count * layer->in.T *
+					(layer->npacks > 0 ? layer->out.S : 1);
 		}
+	}
 	return work;
 }
 

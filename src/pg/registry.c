@@ -265,19 +265,28 @@ lstm_models_guard(PG_FUNCTION_ARGS)
 }
 
 /*
- * Raises 2BP01 when a joint model that the caller may use has that version (name, number)
- * for a member.  Joint models of others do not hold it: they say what they lack when they
- * are used.
+ * Joint models with version $2 of model $1 for a member, whose owners may use that of $3.
+ * Anyone can write any name into a joint model of his own: those of others neither hold a
+ * model nor learn what it is renamed to.
+ */
+#define JOINT_MODELS_OF_MEMBER \
+	" WHERE joint->'members' @> jsonb_build_array(jsonb_build_object('model', $1, 'version', $2))" \
+	" AND (owner = $3 OR pg_has_role(to_regrole(quote_ident(owner::text))::oid," \
+	" to_regrole(quote_ident($3::text))::oid, 'USAGE'))"
+
+/*
+ * Raises 2BP01 when a joint model that the caller may use has that version (name, number,
+ * owner) for a member.  Joint models of others do not hold it: they say what they lack when
+ * they are used.
  */
 static void
 registry_require_unused(Datum *member)
 {
-	Oid			types[2] = {TEXTOID, INT4OID};
+	Oid			types[3] = {TEXTOID, INT4OID, NAMEOID};
 	HeapTuple	row;
 
-	if (registry_run("SELECT name, version FROM lstm.models WHERE joint->'members'"
-					 " @> jsonb_build_array(jsonb_build_object('model', $1, 'version', $2))"
-					 " ORDER BY name, version LIMIT 1", 2, types, member, NULL, false) == 0)
+	if (registry_run("SELECT name, version FROM lstm.models" JOINT_MODELS_OF_MEMBER
+					 " ORDER BY name, version LIMIT 1", 3, types, member, NULL, false) == 0)
 		return;
 	row = SPI_tuptable->vals[0];
 	ereport(ERROR,
@@ -298,8 +307,9 @@ Datum
 lstm_models_cascade(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Oid			types[4] = {TEXTOID, INT4OID, TEXTOID, INT4OID};
-	Datum		values[4];
+	static const char *const columns[] = {"name", "version", "owner"};
+	Oid			types[5] = {TEXTOID, INT4OID, NAMEOID, TEXTOID, INT4OID};
+	Datum		values[5];		/* of the old row, then of the new one */
 	TupleDesc	tupdesc;
 	bool		isnull,
 				updated;
@@ -314,9 +324,9 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 				 errmsg("lstm.models_cascade() must be called as an AFTER ROW trigger")));
 	tupdesc = trigger->tg_relation->rd_att;
 	updated = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-	for (int i = 0; i < (updated ? 4 : 2); i++)
-		values[i] = SPI_getbinval(i < 2 ? trigger->tg_trigtuple : trigger->tg_newtuple, tupdesc,
-								  SPI_fnumber(tupdesc, i % 2 == 0 ? "name" : "version"), &isnull);
+	for (int i = 0; i < (updated ? 5 : 3); i++)
+		values[i] = SPI_getbinval(i < 3 ? trigger->tg_trigtuple : trigger->tg_newtuple, tupdesc,
+								  SPI_fnumber(tupdesc, columns[i % 3]), &isnull);
 
 	nest_level = registry_begin();
 	if (!updated)
@@ -327,16 +337,14 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	if (updated)
 	{
-		registry_run("UPDATE lstm.model_values SET name = $3, version = $4"
-					 " WHERE name = $1 AND version = $2", 4, types, values, NULL, false);
+		registry_run("UPDATE lstm.model_values SET name = $4, version = $5"
+					 " WHERE name = $1 AND version = $2", 5, types, values, NULL, false);
 		registry_run("UPDATE lstm.models SET joint = jsonb_set(joint, '{members}', (SELECT jsonb_agg("
 					 " CASE WHEN m.value @> jsonb_build_object('model', $1, 'version', $2)"
-					 " THEN m.value || jsonb_build_object('model', $3, 'version', $4)"
+					 " THEN m.value || jsonb_build_object('model', $4, 'version', $5)"
 					 " ELSE m.value END ORDER BY m.ordinality)"
 					 " FROM jsonb_array_elements(joint->'members') WITH ORDINALITY m))"
-					 " WHERE joint->'members'"
-					 " @> jsonb_build_array(jsonb_build_object('model', $1, 'version', $2))",
-					 4, types, values, NULL, false);
+					 JOINT_MODELS_OF_MEMBER, 5, types, values, NULL, false);
 	}
 	else
 		registry_run("DELETE FROM lstm.model_values WHERE name = $1 AND version = $2",

@@ -76,7 +76,7 @@ pixels_query(const Source *source, const SourceShape *shape, const ShapeColumn *
 	}
 	appendStringInfo(&query, "lstm_pixel.y AS \"row\", lstm_pixel.x AS \"column\", "
 					 "lstm_pixel.val AS value, lstm_pixel.geom AS %s FROM (%s\n) AS lstm_source, "
-					 "LATERAL %s.st_pixelascentroids(lstm_source.%s, 1) AS lstm_pixel",
+					 "LATERAL %s.st_pixelascentroids(lstm_source.%s, 1, true) AS lstm_pixel",
 					 name, source->query,
 					 quote_identifier(type_schema(raster->base)), name);
 	return query.data;

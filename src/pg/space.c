@@ -327,6 +327,12 @@ grid_apply(const NnEnv *env, NnSpec *spec, SourceData *data, const SpaceGrid *gr
 						"series",
 						n, cells, grid->rows, grid->cols),
 				 errhint("Set \"space\" to \"graph\": it knows the series and their neighbours only.")));
+	if (cells / GRID_SPARSITY > n)
+		ereport(NOTICE,
+				(errmsg("%u of the " UINT64_FORMAT " cells of a grid of %u rows x %u columns have a series",
+						n, cells, grid->rows, grid->cols),
+				 errdetail("The others are learned as cells at the mean."),
+				 errhint("\"space\": \"graph\" knows the series and their neighbours only.")));
 	spec->nsites = (uint32_t) cells;
 	spec->grid_rows = grid->rows;
 	spec->hexagonal = grid->hexagonal;
@@ -356,14 +362,26 @@ graph_apply(const NnEnv *env, NnSpec *spec, SourceData *data)
 	sites_set(env, spec, data, site);
 }
 
-/* Would one take the places for a grid without being told? */
+/* Would one take the places for a grid without being told?  Not where a cell has two series. */
 static bool
 grid_is_plain(const SpaceGrid *grid, uint32 n)
 {
 	uint64		cells = (uint64) grid->rows * grid->cols;
+	bool	   *taken;
 
-	return grid->rows > 1 && grid->cols > 1 && n >= GRID_LEAST && cells / GRID_SPARSITY <= n &&
-		cells <= NN_MAX_SITES;
+	if (grid->rows <= 1 || grid->cols <= 1 || n < GRID_LEAST || cells / GRID_SPARSITY > n ||
+		cells > NN_MAX_SITES)
+		return false;
+	taken = palloc0(sizeof(bool) * cells);
+	for (uint32 s = 0; s < n; s++)
+	{
+		size_t		cell = (size_t) grid->row[s] * grid->cols + grid->col[s];
+
+		if (taken[cell])
+			return false;
+		taken[cell] = true;
+	}
+	return true;
 }
 
 static void

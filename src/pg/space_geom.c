@@ -21,6 +21,9 @@
 /* Edges fetched at once. */
 #define FETCH_EDGES 10000
 
+/* Coordinates of a plane are nearer to its origin: no unit of length has the earth larger. */
+#define COORDINATE_MOST 1e12
+
 static void
 extension_require(void)
 {
@@ -108,6 +111,13 @@ place_take(const SourceData *data, SPITupleTable *table, uint64 row, SpacePlaces
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the geometry of series \"%s\" is not at finite coordinates", name)));
+	if (places->geographic ? fabs(places->x[s]) > 360 || fabs(places->y[s]) > 90 :
+		fabs(places->x[s]) > COORDINATE_MOST || fabs(places->y[s]) > COORDINATE_MOST)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the geometry of series \"%s\" is at %g, %g, beyond the coordinates of SRID %d", name,
+						places->x[s], places->y[s], *srid),
+				 places->geographic ? errhint("Longitude comes first, then latitude, in degrees.") : 0));
 }
 
 SpacePlaces *

@@ -400,6 +400,8 @@ model_breaks(const NnModel *model)
 		return "sites have a place";
 	if (model->spec.grid_rows > 0 && model->spec.nsites % model->spec.grid_rows != 0)
 		return "grids are rectangles";
+	if (model->spec.nsites > 1 && (model->spec.pad || model->spec.stateful))
+		return "sites have whole windows";
 	for (uint32_t s = 0; model->sites && model->spec.nsites > 1 && s < model->nseries; s++)
 		for (uint32_t t = 0; t <= s; t++)
 			if (model->sites->site[s] >= model->spec.nsites ||

@@ -47,6 +47,7 @@ sites_are_judged(void)
 		{Q "grid_rows" Q ":0", Q "grid_rows" Q ":2", REJECT},
 		{Q "grid_rows" Q ":0", Q "grid_rows" Q ":4", REJECT},
 		{Q "hexagonal" Q ":false", Q "hexagonal" Q ":true", REJECT},
+		{Q "pad" Q ":false", Q "pad" Q ":true", REJECT},
 		{Q "sites" Q ":3", Q "sites" Q ":4", ACCEPT},
 		{Q "sites" Q ":3", Q "sites" Q ":2", REJECT},
 		{Q "sites" Q ":3", Q "sites" Q ":0", REJECT},

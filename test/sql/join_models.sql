@@ -218,6 +218,14 @@ INSERT INTO lstm.models (name, version, deployed, source, joint) VALUES ('forged
 	"horizon": 1, "targets": 1, "mae": 1, "skill": 0, "rows": 1, "interval": {"steps": 0, "measure": "scale", "width": []}}');
 SELECT error_of($$SELECT count(*) FROM lstm.forecast('forged')$$);
 RESET ROLE;
+-- nor does it learn what they are renamed to, or hold them
+UPDATE lstm.models SET name = 'secret' WHERE name = 'alice2';
+SELECT name, joint->'members'->1->>'model' AS member FROM lstm.models WHERE name IN ('alices', 'forged') ORDER BY 1;
+UPDATE lstm.models SET name = 'alice2' WHERE name = 'secret';
+BEGIN;
+DELETE FROM lstm.models WHERE name = 'alices';
+DELETE FROM lstm.models WHERE name = 'alice1';
+ROLLBACK;
 GRANT regress_lstm_alice TO regress_lstm_bob;
 SET ROLE regress_lstm_bob;
 SELECT error_of($$SELECT count(*) FROM lstm.forecast('alices')$$);
@@ -241,7 +249,9 @@ INSERT INTO lstm.models (name, version, deployed, joint) SELECT 'bad' || row_num
 	('{"members": [{"model": "b", "version": 1, "weight": 1, "mae": 1}, {"model": "c", "version": 1, "weight": 0, "mae": 1}],
 	"horizon": 1, "targets": 1, "mae": 1, "skill": 0, "rows": 1, "interval": {"steps": 1, "measure": "scale", "width": [1]}}'),
 	('{"members": [{"model": "b", "version": 1, "weight": 1, "mae": 1}, {"model": "c", "version": 1, "weight": 0, "mae": 1}],
-	"horizon": 1, "targets": 1, "mae": 1, "skill": 0, "rows": 1, "interval": {"steps": 0, "measure": "head", "width": []}}')) AS v(joint);
+	"horizon": 1, "targets": 1, "mae": 1, "skill": 0, "rows": 1, "interval": {"steps": 0, "measure": "head", "width": []}}'),
+	('{"members": [{"model": "b", "version": 1, "weight": 1, "mae": 1}, {"model": "c", "version": 1, "weight": 0, "mae": 1}],
+	"horizon": 1, "targets": 0, "mae": 1, "skill": 0, "rows": 1, "interval": {"steps": 1, "measure": "scale", "width": []}}')) AS v(joint);
 SELECT name, split_part(error_of(format('SELECT count(*) FROM lstm.forecast(%L, source => ''planted'')', name)), E'\n', 1) AS error FROM lstm.models
 WHERE name LIKE 'bad%' ORDER BY 1;
 

@@ -64,6 +64,7 @@ SELECT * FROM lstm.kriging_weights('network', '{s01,s02}', '{0,3,3}', '{1,2}', '
 SELECT * FROM lstm.kriging_weights('network', '{s01,s02}', '{0,3,3,-1}', '{1,2}', '{1,1,1}');
 SELECT * FROM lstm.kriging_weights('network', '{s01,xx}', '{0,3,3,0}', '{1,2}', '{1,1,1}');
 SELECT * FROM lstm.kriging_weights('network', NULL, '{0,3,3,0}', '{1,2}', '{1,1,1}');
+SELECT * FROM lstm.kriging_weights('network', '{NULL}', '{0}', '{1}', '{1,1}');
 
 -- errors
 SELECT * FROM lstm.forecast_at('network', NULL);
@@ -109,8 +110,28 @@ SELECT target, step, forecast_index, octet_length(raster) AS bytes, substr(raste
 SELECT count(*) AS pixels, bool_and(substr(r.raster, 61 + 10 + 8 * (5 * ((700500 - ST_Y(f.geom)::int) / 1000) + ST_X(f.geom)::int / 1000), 8) = float8send(f.forecast_value)) AS right_place
 FROM lstm.forecast_raster('grid') r JOIN lstm.forecast_geom('grid') f USING (target, step);
 SELECT * FROM lstm.forecast_raster('network');
+\set VERBOSITY terse
+SELECT * FROM lstm.forecast_at('grid', ST_SetSRID(ST_MakePoint(500, 500), 4326));
+\set VERBOSITY default
+
+-- functions that others add beside those of PostGIS are not called in their place
+CREATE FUNCTION trap() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+CREATE FUNCTION gis.geometry(gis.geometry) RETURNS gis.geometry LANGUAGE sql AS 'SELECT $1 WHERE maps.trap() > 0';
+CREATE FUNCTION gis.st_distance(gis.geography, gis.geography) RETURNS float8 LANGUAGE sql AS 'SELECT maps.trap()';
+CREATE FUNCTION gis.st_dwithin(gis.geography, gis.geography, float8) RETURNS boolean LANGUAGE sql AS 'SELECT maps.trap() > 0';
+CREATE FUNCTION gis.st_tileenvelope(int, int, int) RETURNS gis.geometry LANGUAGE sql AS 'SELECT NULL::gis.geometry WHERE maps.trap() > 0';
+CREATE FUNCTION gis.st_xmax(gis.geometry) RETURNS float8 LANGUAGE sql AS 'SELECT maps.trap()';
+SELECT (SELECT count(*) FROM lstm.forecast_at('network', ST_MakePoint(-8, 53))) AS at_degrees, (SELECT count(*) FROM lstm.forecast_at('grid', ST_MakePoint(600, 700000))) AS at,
+	octet_length(lstm.forecast_tile(0, 0, 0, 'network')) > 500 AS tile, (SELECT count(*) FROM lstm.forecast_raster('grid')) AS rasters,
+	(SELECT count(*) FROM lstm.geom_edges(ARRAY[ST_AsEWKB('POINT(0 0)'), ST_AsEWKB('POINT(1 1)')], false, 1, NULL)) AS edges,
+	(SELECT count(*) FROM lstm.geom_edges(array_agg(ST_AsEWKB(ST_MakePoint(n / 100.0, 53))), true, 2147483647, 700)) AS edges_degrees FROM generate_series(1, 501) n;
+CREATE FUNCTION gis.trap_step(bytea, record, text, int, text, text) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+CREATE AGGREGATE gis.st_asmvt(record, text, int, text, text) (SFUNC = gis.trap_step, STYPE = bytea);
+SELECT lstm.forecast_tile(0, 0, 0, 'network');
 
 SELECT lstm.drop_model(m) FROM unnest(ARRAY['network', 'graph', 'placeless', 'grid']) m;
 DROP SCHEMA maps CASCADE;
 DROP EXTENSION lstm_postgis;
-DROP SCHEMA gis CASCADE;
+ALTER SCHEMA gis RENAME TO "gis'$$";
+CREATE EXTENSION lstm_postgis;
+DROP SCHEMA "gis'$$" CASCADE;

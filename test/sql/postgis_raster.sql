@@ -17,6 +17,8 @@ SELECT timestamptz '2024-01-01 00:00+00' + t * interval '1 hour' AS at, ST_SetVa
 	'64BF'::text, 0, -9999), 1, 1, 1, (SELECT array_agg(line ORDER BY y) FROM (SELECT y, array_agg(CASE WHEN x = 5 AND y = 4 THEN -9999 ELSE sin((x - t) / 2.0) + y / 10.0 END ORDER BY x) AS line
 	FROM generate_series(1, 5) x, generate_series(1, 4) y GROUP BY y) l)) AS rast
 FROM generate_series(1, 120) t;
+-- A function of others beside that of PostGIS is not called.
+CREATE FUNCTION st_pixelascentroids(raster, int) RETURNS SETOF int LANGUAGE sql AS 'SELECT 1 / 0';
 SELECT skill > 0.5 AS learned FROM lstm.train('sky', 'sky', geom => 'rast', horizon => 2, context => 6,
 	options => '{"architecture": "conv_gru", "units": 8, "epochs": 25, "learning_rate": 0.01}');
 SELECT lstm.describe('sky')->'space';
@@ -32,6 +34,7 @@ SELECT lstm.train('no', 'SELECT at, rast, 1 AS value FROM sky', geom => 'rast');
 SELECT lstm.train('no', 'SELECT at, rast FROM sky', geom => 'rast', target => 'other');
 SELECT lstm.drop_model('sky');
 DROP TABLE sky;
+DROP FUNCTION st_pixelascentroids(raster, int);
 DROP EXTENSION lstm_postgis;
 DROP EXTENSION postgis_raster;
 DROP EXTENSION postgis;

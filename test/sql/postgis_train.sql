@@ -85,6 +85,10 @@ SELECT try('CASE WHEN id = ''s3'' THEN ''POINT EMPTY''::geometry ELSE place END'
 SELECT try('CASE WHEN id = ''s3'' THEN ST_SetSRID(place, 0) ELSE place END');
 SELECT try('CASE WHEN id = ''s3'' AND t > 50 THEN ST_Translate(place, 1, 0) ELSE place END');
 SELECT try('CASE WHEN id = ''s3'' AND t > 50 THEN ST_Translate(place, 1, 0) ELSE place END', '{"on_error": "skip"}');
+SELECT try('CASE WHEN id = ''s3'' THEN ST_SetSRID(ST_MakePoint(53, 120), 4326) ELSE ST_SetSRID(ST_MakePoint(-6, 53), 4326) END');
+SELECT try('CASE WHEN id = ''s3'' THEN ST_SetSRID(ST_MakePoint(1e300, 3), 3857) ELSE ST_SetSRID(ST_MakePoint(1, 2), 3857) END');
+-- Two series in one cell: nobody asked for a grid.
+SELECT try('CASE WHEN id = ''2/2'' THEN (SELECT cell FROM squares LIMIT 1) ELSE cell END', '{}', 'squares');
 SELECT try('place', '{"distance": 1}');
 SELECT try('place', '{"space": "grid"}');
 SELECT try('place', '{"graph": "VALUES (''s1'', ''s2'')", "distance": 10}');

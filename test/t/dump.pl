@@ -90,5 +90,43 @@ is($node->safe_psql('theirs3', $bytes), $node->safe_psql('theirs', $bytes), 'mod
 is($node->safe_psql('theirs3', q{SET ROLE scientist; SELECT version FROM lstm.train('sine', 'public.sine', time_column => 't',
 	context => 8, options => '{"units": 4, "epochs": 2, "progress": 0}')}), '3', 'the next version follows');
 
+# Models over space, with places and a map, and a model of models.
+SKIP:
+{
+	skip 'no PostGIS', 11 if !$node->safe_psql('postgres', q{SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'});
+	my %reads = (
+		'registry' => $digest,
+		'model::bytea' => $bytes,
+		'forecasts' => q{SELECT md5(string_agg(f::text, ',' ORDER BY series, step)) FROM lstm.forecast('places') f},
+		'forecasts with places' => q{SELECT md5(string_agg(f::text, ',' ORDER BY series, step)) FROM lstm.forecast_geom('places') f},
+		'forecasts between places' => q{SELECT md5(string_agg(f::text, ',' ORDER BY step))
+			FROM lstm.forecast_at('places', public.ST_SetSRID(public.ST_MakePoint(-6.2, 53.31), 4326)) f},
+		'forecasts of a joint model' => q{SELECT md5(string_agg(f::text, ',' ORDER BY series, step)) FROM lstm.forecast('joint') f},
+		'the map' => q{SELECT md5(string_agg(m::text, ',' ORDER BY id)) FROM places_map m},
+		'the type of the map' => q{SELECT type, srid, coord_dimension FROM geometry_columns WHERE f_table_name = 'places_map'});
+	my %before;
+
+	$node->safe_psql('postgres', 'CREATE DATABASE map; CREATE DATABASE map2');
+	$node->safe_psql('map', q{
+		SET client_min_messages = error;
+		CREATE EXTENSION postgis;
+		CREATE EXTENSION lstm_postgis CASCADE;
+		CREATE TABLE places AS SELECT t, 's' || s AS id, sin((t + 2 * s) / 4.0) + s AS y,
+			ST_SetSRID(ST_MakePoint(-6.26 + 0.03 * s, 53.34 - 0.01 * (s * s % 7)), 4326) AS place
+			FROM generate_series(1, 120) t, generate_series(1, 8) s;
+		SELECT lstm.train(kind, 'SELECT * FROM public.places WHERE t <= ' || until, time_column => 't', series => 'id', target => 'y', geom => 'place',
+			context => 6, horizon => 2, options => jsonb_build_object('architecture', kind, 'units', 4, 'epochs', 2))
+		FROM (VALUES ('graph_gru', 90), ('gru', 90)) m(kind, until);
+		SELECT lstm.rename_model('graph_gru', 'places');
+		SELECT lstm.join_models('joint', 'places', 'gru', source => 'SELECT * FROM public.places');
+		SELECT lstm.create_map_view('places', 'public.places_map');
+	});
+	$before{$_} = $node->safe_psql('map', $reads{$_}) foreach keys %reads;
+	is($before{'the type of the map'}, 'POINT|4326|2', 'a map');
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('map') ], 'pg_dump of a map');
+	$node->command_ok([ 'pg_restore', '-e', '-j', '2', '-d', $node->connstr('map2'), $dump ], 'pg_restore of a map');
+	is($node->safe_psql('map2', $reads{$_}), $before{$_}, "$_: equal") foreach sort keys %reads;
+}
+
 $node->stop;
 done_testing();

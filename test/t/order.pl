@@ -79,6 +79,47 @@ is(trained('ascending', [ 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION 
 isnt(trained('SELECT day, station, CASE WHEN day = date \'\'2020-03-01\'\' THEN speed + 1e-3 ELSE speed END AS speed, rain FROM ascending'),
 	$first, 'but another value gives other bytes');
 
+# Models over space and of images: sites come in any order of rows, edges too.
+$node->safe_psql('postgres', q{
+	CREATE TABLE site AS SELECT t, s, sin((t + 3 * s) / 4.0) + cos(t * s / 9.0) / 5 AS y FROM generate_series(1, 80) t, generate_series(1, 12) s
+		WHERE (t * s) % 37 <> 5;
+	CREATE TABLE road AS SELECT a, b, 1.0 / (1 + a % 3) AS weight FROM generate_series(1, 12) a, generate_series(1, 12) b
+		WHERE (a * b) % 5 = 1 AND a <> b;
+	CREATE TABLE cell AS SELECT t, y, x, sin((t + x) / 3.0) * cos(y / 2.0) AS v FROM generate_series(1, 60) t, generate_series(1, 6) y,
+		generate_series(1, 7) x WHERE y <> 3 OR x <> 5;
+	CREATE TABLE picture AS SELECT t, sin(t / 3.0) AS v, ARRAY[[sin(t / 3.0), t % 5], [cos(t / 4.0), t % 3], [t % 2, 1]]::float4[] AS image
+		FROM generate_series(1, 120) t;
+});
+my %space = (
+	graph => [ 'SELECT t, s, y FROM site', q{target => 'y', series => 's'},
+		'"graph": "edge", "layers": [{"type": "graph_attention", "units": 4}, {"type": "graph_gru", "units": 5, "hops": 2}, {"type": "dropout"}, {"type": "dense"}]' ],
+	grid => [ 'SELECT t, y, x, v FROM cell', q{target => 'v'},
+		'"grid": "y, x", "layers": [{"type": "conv_lstm", "units": 4}, {"type": "dropout"}, {"type": "dense"}]' ],
+	array => [ 'SELECT t, v, image FROM picture', q{target => 'v', past_covariates => 'image'}, '"units": 6, "architecture": "gru", "dropout": 0.1' ]);
+my $space_options = '"epochs": 3, "batch_size": 20, "seed": 5';
+
+sub space_trained
+{
+	my ($kind, $order, $edges, $settings) = @_;
+	my ($source, $roles, $options) = @{ $space{$kind} };
+	my $name = 'm' . ++$count;
+
+	$node->safe_psql('postgres', join(";\n", @{ $settings // [] }, "CREATE OR REPLACE VIEW edge AS SELECT * FROM road ORDER BY $edges", qq{SELECT lstm.train('$name', '$source ORDER BY $order', time_column => 't', $roles,
+		context => 6, horizon => 2, options => '{$options, $space_options}')}));
+	return digest($name);
+}
+
+foreach my $kind (sort keys %space)
+{
+	my $ascending = space_trained($kind, 't', 'a, b');
+
+	like($ascending, qr/^[0-9a-f]{32}$/, "$kind: a model");
+	is(space_trained($kind, 'random()', 'random()'), $ascending, "$kind: rows in random order");
+	is(space_trained($kind, 't DESC', 'b DESC, a'), $ascending, "$kind: rows from the end");
+	is(space_trained($kind, 't', 'a, b', [ q{SET work_mem = '64kB'} ]), $ascending, "$kind: work_mem = 64kB");
+	isnt(space_trained($kind, 't OFFSET 1', 'a, b'), $ascending, "$kind: but a row less gives other bytes");
+}
+
 # Two backends at once, and one after the other's failure.
 my @sessions = map { LstmSession->new($node) } 1 .. 2;
 $_->send(train('shuffled', 'side' . $_->pid)) foreach @sessions;

@@ -58,6 +58,36 @@ for my $workers (0, 3)
 }
 is($digest{wide3}, $digest{wide0}, 'three workers train the same bytes as none');
 
+# Networks over space are worth it sooner, each site counts; and those that look at images.
+$node->safe_psql('postgres', q{
+	CREATE TABLE site AS SELECT t, s, sin((t + 3 * s) / 4.0) + cos(t * s / 9.0) / 5 AS y FROM generate_series(1, 300) t, generate_series(1, 30) s;
+	CREATE TABLE road AS SELECT a, b FROM generate_series(1, 30) a, generate_series(1, 30) b WHERE (a * b) % 7 = 1 AND a <> b;
+	CREATE TABLE cell AS SELECT t, y, x, sin((t + x) / 3.0) * cos(y / 2.0) AS v FROM generate_series(1, 300) t, generate_series(1, 6) y, generate_series(1, 6) x;
+	CREATE TABLE picture AS SELECT t, sin(t / 3.0) AS v, (SELECT array_agg(ARRAY[sin(t / 3.0 + i), cos(t * i / 4.0), i, t % 5]) FROM generate_series(1, 4) i)::float4[] AS image
+		FROM generate_series(1, 2000) t;
+});
+my %space = (
+	graph => [ 'site', q{target => 'y', series => 's'}, '"graph": "road", "units": 24, "architecture": "graph_gru", "dropout": 0.1, "epochs": 12' ],
+	grid => [ 'cell', q{target => 'v'}, '"grid": "y, x", "epochs": 4, "layers": [{"type": "conv_lstm", "units": 16}, {"type": "dropout", "rate": 0.1}, {"type": "dense"}]' ],
+	array => [ 'picture', q{target => 'v', past_covariates => 'image'}, '"units": 64, "architecture": "gru", "dropout": 0.1, "epochs": 20' ]);
+foreach my $kind (sort keys %space)
+{
+	my ($source, $roles, $options) = @{ $space{$kind} };
+
+	for my $workers (0 .. 3)
+	{
+		my $from = -s $node->logfile;
+
+		$node->safe_psql('postgres', "SET max_parallel_maintenance_workers = $workers;
+			SELECT lstm.train('$kind$workers', '$source', time_column => 't', $roles, context => 12, horizon => 2,
+				options => '{$options, \"batch_size\": 192, \"progress\": 0, \"validation_split\": 0.2}')");
+		my ($team) = @{ teams($from) };
+		is($team // 0, $workers, "$kind: $workers workers");
+		$digest{"$kind$workers"} = $node->safe_psql('postgres', "$select '$kind$workers'");
+		is($digest{"$kind$workers"}, $digest{"${kind}0"}, "$kind: $workers workers train the same bytes as none") if $workers;
+	}
+}
+
 # Small jobs are not worth a worker.
 my $from = -s $node->logfile;
 $node->safe_psql('postgres', train('small', 2, '"epochs": 1'));

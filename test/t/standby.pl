@@ -23,6 +23,18 @@ $node->safe_psql('postgres', q{
 	SELECT lstm.train('sine', 'sine', time_column => 't', context => 16, horizon => 4,
 		options => '{"units": 9, "epochs": 2, "loss": "gaussian"}');
 });
+my $has_places = $node->safe_psql('postgres', q{SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'});
+$node->safe_psql('postgres', q{
+	SET client_min_messages = error;
+	CREATE EXTENSION postgis;
+	CREATE EXTENSION lstm_postgis;
+	CREATE TABLE places AS SELECT t, s, sin((t + 2 * s) / 4.0) + s AS y,
+		ST_SetSRID(ST_MakePoint(-9 + 0.01 * s, 53 + 0.001 * (s * 37 % 600)), 4326) AS place
+		FROM generate_series(1, 80) t, generate_series(1, 600) s;
+	SELECT lstm.train('places', 'places', time_column => 't', series => 's', target => 'y', geom => 'place',
+		context => 6, horizon => 2, options => '{"architecture": "graph", "units": 4, "epochs": 1}');
+	SELECT lstm.create_map_view('places');
+}) if $has_places;
 $node->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -47,6 +59,20 @@ my %reads = (
 	'training_log' => q{lstm.training_log('sine', version => 1)},
 	'fit and predict' => q{(SELECT lstm.predict(lstm.fit(t, y, '{"epochs": 1, "units": 4, "context": 8}'),
 		array_agg(y ORDER BY t), 3) FROM public.sine)});
+if ($has_places)
+{
+	my $point = 'public.ST_SetSRID(public.ST_MakePoint(-6.2, 53.31), 4326)';
+
+	%reads = (%reads,
+		'forecast_geom' => q{lstm.forecast_geom('places')},
+		'forecast_at' => qq{lstm.forecast_at('places', $point)},
+		'forecast_at in a source' => qq{lstm.forecast_at('places', $point, source => 'SELECT * FROM public.places WHERE t < 60')},
+		'forecast_tile' => q{(SELECT md5(tile) FROM lstm.forecast_tile(0, 0, 0, 'places') tile WHERE octet_length(tile) > 600)},
+		'sites' => q{lstm.sites('places')},
+		'graph' => q{lstm.graph('places')},
+		'a map' => q{public.places_map},
+		'geom_edges of few places' => q{lstm.geom_edges(ARRAY(SELECT geom FROM lstm.sites('places') WHERE site <= 300), false, 3, NULL)});
+}
 foreach my $name (sort keys %reads)
 {
 	my $query = "SELECT x::text FROM $reads{$name} AS x";
@@ -73,6 +99,16 @@ foreach my $name (sort keys %writes)
 
 	like($err, qr/ERROR:  25006: cannot execute /, "$name is refused: 25006");
 	diag $err =~ /(ERROR.*)/;
+}
+
+# Many places want a temporary table, which a standby cannot make.
+SKIP:
+{
+	skip 'no PostGIS', 1 if !$has_places;
+	my ($status, $out, $err) = $standby->psql('postgres', q{\set VERBOSITY verbose
+		SELECT count(*) FROM lstm.geom_edges(ARRAY(SELECT geom FROM lstm.sites('places')), false, 3, NULL)});
+
+	like($err, qr/ERROR:  25006: /, 'geom_edges of many places is refused: 25006');
 }
 my ($status, $out, $err) = $node->psql('postgres',
 	"\\set VERBOSITY verbose\nSET statement_timeout = '10s';\nBEGIN READ ONLY;\n$long");

@@ -61,6 +61,22 @@ is(threads(), 1, 'after training');
 like($session->query(q{SELECT count(*) FROM lstm.forecast('sine', horizon => 3)}), qr/^3$/, 'forecast');
 like($session->query(q{SELECT n FROM lstm.evaluate('sine') WHERE level = 'all'}), qr/^976$/, 'evaluated');
 is(threads(), 1, 'after forecast and evaluate');
+
+# PostGIS brings libraries of its own (GEOS, PROJ).
+SKIP:
+{
+	skip 'no PostGIS', 3 if !$node->safe_psql('postgres', q{SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'});
+	$session->query('CREATE EXTENSION postgis');
+	$session->query('CREATE EXTENSION lstm_postgis');
+	is(threads(), 1, 'after CREATE EXTENSION lstm_postgis');
+	$session->query(q{CREATE TABLE place AS SELECT t, s, sin((t + s) / 4.0) AS y,
+		ST_SetSRID(ST_MakePoint(s / 10.0, 50 + s % 7), 4326) AS geom FROM generate_series(1, 60) t, generate_series(1, 600) s});
+	$session->query(q{SELECT lstm.train('place', 'place', time_column => 't', series => 's', geom => 'geom', context => 6, horizon => 1,
+		options => '{"architecture": "graph", "units": 4, "epochs": 2, "progress": 0}')});
+	like($session->query(q{SELECT count(*), (SELECT count(*) FROM lstm.forecast_at('place', ST_SetSRID(ST_MakePoint(6000000, 6500000), 3857))),
+		length(lstm.forecast_tile(0, 0, 0, 'place')) > 0 FROM lstm.forecast_geom('place')}), qr/^600\|1\|t$/, 'trained and forecast with places');
+	is(threads(), 1, 'after training and forecasting with places');
+}
 is(signals(), $signals, 'signals are blocked, caught and ignored as before');
 
 $session->close;

@@ -265,6 +265,12 @@ arrays_that_do_not_fit_are_refused(void)
 	spec = spec_of("\"layers\":[{\"type\":\"lags\",\"lags\":[1,4]},{\"type\":\"gru\",\"units\":2}]");
 	spec->context = 3;
 	UNIT_FAILS(unit_env(), NN_BAD_VALUE, nn_plan_build(env, spec, kernels, NN_LANES));
+	/* A row of the past for each pixel: there is one for each site. */
+	spec = spec_fused("\"layers\":[{\"type\":\"last\",\"inputs\":[\"image\"]},{\"type\":\"residual\"},"
+					  "{\"type\":\"global_pool\"},{\"type\":\"dense\"}]");
+	spec->array[0] = (NnArraySpec) {"image", 2, 2, 1};
+	spec->horizon = spec->ntargets = 1;
+	UNIT_FAILS(unit_env(), NN_BAD_VALUE, nn_plan_build(env, spec, kernels, NN_LANES));
 	UNIT_FAILS(unit_env(), NN_BAD_VALUE, spec_of("\"layers\":[{\"type\":\"lags\",\"lags\":[0]}]"));
 	UNIT_FAILS(unit_env(), NN_BAD_VALUE, spec_of("\"layers\":[{\"type\":\"lags\",\"lags\":[]}]"));
 	UNIT_FAILS(unit_env(), NN_BAD_TYPE, spec_of("\"layers\":[{\"type\":\"lags\",\"lags\":2}]"));

@@ -139,7 +139,7 @@ shapes_are_right(void)
 		"{\"type\":\"global_pool\",\"name\":\"all\"},"
 		"{\"type\":\"last\",\"name\":\"newest\"},"
 		"{\"type\":\"conv_rnn\",\"units\":3,\"inputs\":[\"past\"],\"name\":\"cells\"},"
-		"{\"type\":\"concat\",\"inputs\":[\"cells\",\"one\",\"newest\"]}", false), 16);
+		"{\"type\":\"concat\",\"inputs\":[\"one\",\"cells\",\"newest\"]}", false), 16);
 
 	check_grid(plan, "half", CONTEXT, 3, 2, 3);
 	check_grid(plan, "half_activation", CONTEXT, 3, 2, 3);

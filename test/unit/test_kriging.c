@@ -49,7 +49,7 @@ weights(const NnKriging *kriging, const double *distance, const double *to_site,
 static NnKriging
 field_of(double range, double nugget, double sill)
 {
-	return (NnKriging) {.anomaly = {range, nugget, sill, false}};
+	return (NnKriging) {.anomaly = {range, nugget, sill, 0.0}};
 }
 
 /* distance [SITES][SITES] of sites on a line, the first at 0, then 1 apart. */
@@ -308,6 +308,91 @@ levels_follow_the_centre(void)
 	UNIT_NEAR(deviation, 0.0, 0.0);
 }
 
+/* The value where site i is its level level[i] above shift; negative: one past value is below 0. */
+static double
+level_made(const double *level, double shift, double place, bool negative)
+{
+	double	   *distance = line_distances(),
+			   *x = line_past(0.9, 0.05, 1e-3);
+	double		to_site[SITES],
+				weight[SITES],
+				offset,
+				deviation,
+				value = 0.0;
+	NnPlaces	places = places_of(distance, SITES);
+	NnKriging	kriging;
+
+	for (int i = 0; i < SITES; i++)
+	{
+		to_site[i] = fabs(i - place);
+		for (int t = 0; t < ROWS; t++)
+			x[t * SITES + i] = level[i] * (1.0 + x[t * SITES + i]) + shift;
+	}
+	if (negative)
+		x[5] = -1e-9;
+	kriging = nn_kriging_fit(unit_env(), &places, x, ROWS);
+	UNIT_CHECK((kriging.logarithm == NULL) == negative);
+	nn_kriging_weights(unit_env(), &kriging, &places, to_site, 0.0, weight, &offset, &deviation);
+	for (int i = 0; i < SITES; i++)
+		value += weight[i] * kriging.mean[i];
+	UNIT_CHECK(deviation > 0.0 && isfinite(deviation));
+	return value + offset;
+}
+
+/* Where nothing is below 0, ratios count: nor is the level, and its inverse is that of the inverses. */
+static void
+levels_of_ratios(void)
+{
+	double		up[SITES],
+				down[SITES],
+				value;
+
+	for (int i = 0; i < SITES; i++)
+	{
+		up[i] = exp2(i);
+		down[i] = 1.0 / up[i];
+	}
+	for (double place = -2.9; place < 15.0; place += 0.75)
+	{
+		value = level_made(up, 0.0, place, false);
+		UNIT_CHECK(value > 0.0);
+		UNIT_NEAR(value * level_made(down, 0.0, place, false), 1.0, 1e-2);
+	}
+	/* Else differences do: a shift shifts. */
+	value = level_made(up, 0.0, 4.5, true);
+	UNIT_NEAR(level_made(up, 1000.0, 4.5, true), value + 1000.0, 1.0);
+}
+
+/* Logarithms of a trend do not run away. */
+static void
+levels_stay_in_reach(void)
+{
+	double	   *distance = line_distances(),
+			   *x = line_past(0.9, 0.05, 1e-3);
+	double		centre[SITES],
+				to_site[SITES],
+				weight[SITES],
+				offset,
+				deviation,
+				value = 0.0;
+	NnPlaces	places = {SITES, distance, centre};
+	NnKriging	kriging;
+
+	for (int i = 0; i < SITES; i++)
+	{
+		centre[i] = i;
+		to_site[i] = 1e6 - i;
+		for (int t = 0; t < ROWS; t++)
+			x[t * SITES + i] = exp2(i) * (1.0 + x[t * SITES + i]);
+	}
+	kriging = nn_kriging_fit(unit_env(), &places, x, ROWS);
+	nn_kriging_weights(unit_env(), &kriging, &places, to_site, 1e6, weight, &offset, &deviation);
+	for (int i = 0; i < SITES; i++)
+		value += weight[i] * kriging.mean[i];
+	UNIT_CHECK(value + offset > 2000.0 && value + offset < exp2(22) * 1.01);
+	UNIT_CHECK(isfinite(deviation));
+}
+
 /* Constant, missing, huge, never together: nothing is learned, or something finite. */
 static void
 odd_pasts_are_finite(void)
@@ -356,6 +441,8 @@ main(void)
 	UNIT_RUN(one_site_is_all);
 	UNIT_RUN(singular_equations_fall_back);
 	UNIT_RUN(levels_follow_the_centre);
+	UNIT_RUN(levels_of_ratios);
+	UNIT_RUN(levels_stay_in_reach);
 	UNIT_RUN(odd_pasts_are_finite);
 	return unit_finish();
 }

@@ -191,9 +191,52 @@ loss_is_the_mean_over_sites(void)
 	UNIT_NEAR(loss[1], loss[0], 1e-5 * loss[0]);
 }
 
+/* With sites the first series' windows are all of them: so much memory is taken. */
+static void
+windows_are_listed_once(void)
+{
+	uint32_t	from[SERIES] = {0},
+				to[SERIES] = {ROWS, ROWS, ROWS};
+
+	for (uint32_t sites = 1; sites <= SERIES; sites += SERIES - 1)
+	{
+		Job		   *job = sites_job(plain, sites, 0);
+		size_t		before = unit_host.nbytes;
+		uint32_t	n = nn_windows_list(unit_env(), job->data, from, to, 1, false, &job->train);
+
+		UNIT_INTEGER(n, (SERIES + 1 - sites) * (ROWS - 7 - 3 + 1));
+		UNIT_CHECK(unit_host.nbytes - before <= (SERIES + 1 - sites) * (ROWS + 9) * sizeof(NnWindow));
+	}
+}
+
+/* A forecast beyond the horizon can be cancelled at every site of every step. */
+static void
+sites_poll(void)
+{
+	Job		   *job = sites_job(plain, SERIES, 0);
+	NnWindow	window = {0, ROWS - AHEAD - 1};
+	double		point[7 * 2];
+	NnForecaster *forecaster = nn_forecaster_create(unit_env(), job->spec, job->kernels, params_of(job),
+													1, 7, 0);
+	size_t		polls[2];
+
+	for (uint32_t far = 0; far < 2; far++)
+	{
+		size_t		before = unit_host.npolls;
+
+		nn_forecast(forecaster, job->data, &window, 1, far ? 7 : 3, NULL, 0, point, NULL, NULL);
+		polls[far] = unit_host.npolls - before;
+	}
+	/* Gathered and read; two blocks more are moved on row by row, too. */
+	UNIT_CHECK(polls[0] > 10 * SERIES);
+	UNIT_CHECK(polls[1] > 3 * polls[0]);
+}
+
 int
 main(void)
 {
+	UNIT_RUN(windows_are_listed_once);
+	UNIT_RUN(sites_poll);
 	UNIT_RUN(forecasts_as_one_by_one);
 	UNIT_RUN(forecasts_beyond_the_horizon);
 	UNIT_RUN(forecasts_of_scattered_sites);
