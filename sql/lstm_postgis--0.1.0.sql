@@ -607,6 +607,10 @@ BEGIN
 		RAISE invalid_parameter_value USING MESSAGE = format('the series of model "%s" are no grid', $1),
 			HINT = 'lstm.forecast_geom gives forecasts with their geometry.';
 	END IF;
+	IF lstm.describe($1, $2)->'space'->>'cells' = 'hexagonal' THEN
+		RAISE feature_not_supported USING MESSAGE = format('the cells of model "%s" are hexagons, which no raster has', $1),
+			HINT = 'lstm.forecast_geom gives forecasts with their geometry.';
+	END IF;
 	wide := grid.c1 - grid.c0 + 1;
 	high := grid.r1 - grid.r0 + 1;
 	IF greatest(wide, high) > 65535 THEN

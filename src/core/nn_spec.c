@@ -263,6 +263,10 @@ unknown_key(const NnReader *reader, const char *key)
 		if (spec_fields[i].use != NN_USE_SHAPE)
 			names[n++] = spec_fields[i].key;
 	near = nn_nearest(key, names, n);
+	if (nn_layer_attribute(key))
+		nn_reader_fail(reader, NN_BAD_KEY,
+					nn_format(reader->env, "unknown option \"%.64s\"", key),
+					"It is an attribute of layers: write it in an element of \"layers\".");
 	nn_reader_fail(reader, NN_BAD_KEY, nn_format(reader->env, "unknown option \"%.64s\"", key),
 				near ? nn_format(reader->env, "Perhaps you meant \"%s\".", near) :
 				"The options are listed in the documentation of training.");

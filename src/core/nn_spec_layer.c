@@ -59,6 +59,12 @@ static const NnField layer_fields[] = {
 
 #define NFIELDS (sizeof(layer_fields) / sizeof(layer_fields[0]))
 
+bool
+nn_layer_attribute(const char *key)
+{
+	return nn_field_find(layer_fields, NFIELDS, key) != NULL;
+}
+
 void
 nn_layer_spec_default(NnLayerSpec *layer, const char *type)
 {

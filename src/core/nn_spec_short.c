@@ -88,9 +88,9 @@ nn_site_recipe(NnArchitecture architecture)
 {
 	static const NnSiteRecipe recipes[] = {
 		/* architecture, units, mixed, hops, kernel; context, batch, rate, steps */
-		{NN_ARCHITECTURE_GRAPH, 64, 16, 2, 0, 24, 32, 3e-3, 600},
-		{NN_ARCHITECTURE_GRAPH_LSTM, 64, 0, 2, 0, 24, 32, 3e-3, 600},
-		{NN_ARCHITECTURE_GRAPH_GRU, 64, 0, 2, 0, 24, 32, 3e-3, 600},
+		{NN_ARCHITECTURE_GRAPH, 32, 16, 2, 0, 24, 32, 3e-3, 400},
+		{NN_ARCHITECTURE_GRAPH_LSTM, 32, 0, 2, 0, 24, 32, 3e-3, 400},
+		{NN_ARCHITECTURE_GRAPH_GRU, 32, 0, 2, 0, 24, 32, 3e-3, 400},
 		{NN_ARCHITECTURE_CONV_LSTM, 16, 0, 0, 3, 16, 16, 3e-3, 400},
 		{NN_ARCHITECTURE_CONV_GRU, 16, 0, 0, 3, 16, 16, 3e-3, 400}
 	};

@@ -78,6 +78,9 @@ extern void nn_field_write(NnText *text, const NnField *field, const void *base)
  */
 
 /* All attributes at their defaults for the type. */
+/* Is it an attribute of layers?  For the hint of an option that is none. */
+extern bool nn_layer_attribute(const char *key);
+
 extern void nn_layer_spec_default(NnLayerSpec *layer, const char *type);
 
 /* A name nobody gave: the type, with a number from the second of the type on. */

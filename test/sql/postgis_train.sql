@@ -78,6 +78,8 @@ FROM (SELECT s.*, ST_Centroid(ST_GeomFromEWKB(geom)) AS centre FROM lstm.sites('
 	(SELECT max(ST_Y(ST_Centroid(ST_GeomFromEWKB(geom)))) AS top FROM lstm.sites('try') WHERE "column" = 1) t
 GROUP BY 1 ORDER BY 1;
 
+SELECT count(*) FROM lstm.forecast_raster('try');
+
 -- Mistakes.
 SELECT try('CASE WHEN id <> ''s3'' THEN place END');
 SELECT try('CASE WHEN id <> ''s3'' THEN place END', '{"on_error": "skip"}');

@@ -266,6 +266,8 @@ static void
 unknown_keys_are_named(void)
 {
 	static const Refusal refusals[] = {
+		{"\"hops\":3", NN_BAD_KEY, "unknown option \"hops\"",
+		"It is an attribute of layers: write it in an element of \"layers\"."},
 		{"\"unit\":3", NN_BAD_KEY, "unknown option \"unit\"", "Perhaps you meant \"units\"."},
 		{"\"learningrate\":3", NN_BAD_KEY, "\"learningrate\"", "\"learning_rate\""},
 		{"\"epoch\":3", NN_BAD_KEY, "\"epoch\"", "\"epochs\""},
