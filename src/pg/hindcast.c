@@ -44,6 +44,7 @@ typedef struct Walk
 	uint32		adapted;		/* series that it is walking over */
 	uint32		fresh;			/* first row of it that the training has not seen */
 	uint64		total;
+	uint64		origin, padded; /* origins, and those with fewer rows than the context before them */
 	MemoryContext scratch;		/* for put, emptied after each tile */
 } Walk;
 
@@ -109,6 +110,8 @@ walk_add(Walk *walk, uint32 s, uint64 row)
 	if (walk->origins->wanted != NULL && !walk->origins->wanted(walk->origins->host, window))
 		return;
 	model_run_future_check(run, window, run->roles.nfuture > 0 ? walk->origins->horizon : 0);
+	walk->origin++;
+	walk->padded += nn_window_pad(&run->model->spec, &run->data->series, window) > 0;
 	if (++walk->count == walk->lanes)
 		walk_flush(walk);
 }
@@ -168,6 +171,12 @@ origins_forecast(Origins *origins)
 	for (uint32 s = 0; s < run->data->series.nseries && spec->nsites == 1; s++)
 		walk_series(&walk, s);
 	walk_flush(&walk);
+	if (walk.padded > 0 && origins->wanted == NULL)
+		ereport(NOTICE,
+				(errmsg(UINT64_FORMAT " of " UINT64_FORMAT " origins have fewer than the %u rows of the "
+						"context of model \"%s\"", walk.padded, walk.origin, spec->context, run->row->name),
+				 errdetail("Their windows are padded: forecasts with all rows are often better."),
+				 errhint("Give the source the rows before those that are to be judged, too.")));
 	if (walk.total == 0 && origins->wanted == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

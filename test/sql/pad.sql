@@ -87,6 +87,16 @@ SELECT version FROM lstm.train('skip', 'SELECT * FROM shops UNION ALL SELECT ''s
 	options => '{"on_error": "skip", "members": ["network"], "folds": 1, "epochs": 2}');
 SELECT count(DISTINCT series) AS series, lstm.describe('skip')->'report'->'skipped' AS skipped FROM lstm.forecast('skip', source => 'shops');
 
+-- judging on rows that begin too late says so
+CREATE TABLE weeks AS SELECT t, sin(t / 7.0 * 6.28) AS y FROM generate_series(1, 200) t;
+SELECT version FROM lstm.train('late', 'SELECT * FROM weeks WHERE t <= 150', 'y', 't', horizon => 2, context => 40,
+	options => '{"pad": true, "season": 7, "units": 4, "epochs": 2}');
+SET client_min_messages = notice;
+SELECT n FROM lstm.evaluate('late', 'SELECT * FROM weeks WHERE t > 150') WHERE level = 'all';
+SELECT n FROM lstm.evaluate('late', 'SELECT * FROM weeks WHERE t > 110') WHERE level = 'all';
+SET client_min_messages = warning;
+DROP TABLE weeks;
+
 SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models) m;
 DROP TABLE shops, fitted;
 DROP FUNCTION error_of, cut;
