@@ -75,7 +75,7 @@ nn_attention_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 {
 	const NnEnv *env = planner->env;
 	NnShape		states = planner->plan->layer[layer->input[layer->ninputs - 1]].out;
-	uint32_t	U = spec->units ? spec->units : layer->in.C;
+	uint32_t	U;
 	size_t		weights,
 				k,
 				q;
@@ -84,15 +84,7 @@ nn_attention_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 		nn_fail(env, NN_BAD_VALUE,
 				nn_format(env, "layer \"%s\" has a query of %u sites, but states of %u", spec->name,
 						  layer->in.S, states.S), NULL);
-	if (U > NN_MAX_UNITS)
-		nn_fail(env, NN_TOO_LARGE,
-				nn_format(env, "layer \"%s\" would have %u units", spec->name, U),
-				nn_format(env, "Set \"units\" to at most %d.", NN_MAX_UNITS));
-	if (U % spec->heads != 0)
-		nn_fail(env, NN_BAD_VALUE,
-				nn_format(env, "layer \"%s\" cannot share %u units among %u heads", spec->name, U,
-						  spec->heads),
-				"Set \"units\" to a multiple of \"heads\".");
+	U = nn_op_head_units(planner, layer, spec);
 	layer->heads = spec->heads;
 	layer->out = (NnShape) {layer->in.T, layer->in.S, U, 0};
 	projection_plan(planner, layer, "q", U, layer->in.C);

@@ -609,6 +609,14 @@ level_known(const NnData *data, const NnWindow *window, uint32_t j, int64_t row)
 	return data->level[(size_t) row * ntargets + j];
 }
 
+double
+nn_bounded(const NnSpec *spec, double value)
+{
+	if (value < spec->lower_bound)
+		return spec->lower_bound;
+	return value > spec->upper_bound ? spec->upper_bound : value;
+}
+
 /* From a level to the value in original units, within the bounds. */
 static double
 level_value(const NnSpec *spec, double level)
@@ -617,11 +625,7 @@ level_value(const NnSpec *spec, double level)
 
 	if (spec->scaling == NN_SCALING_LOG1P)
 		value = number_keep(expm1(level));
-	if (value < spec->lower_bound)
-		value = spec->lower_bound;
-	if (value > spec->upper_bound)
-		value = spec->upper_bound;
-	return value;
+	return nn_bounded(spec, value);
 }
 
 /* Shapes [horizon][ntargets]; low, high, out, out_low, out_high may be NULL. */

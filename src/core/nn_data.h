@@ -249,6 +249,9 @@ extern uint32_t nn_future_missing(const NnData *data, const NnWindow *window, ui
  */
 extern uint32_t nn_data_gap(const NnData *data, uint32_t s, uint32_t row, uint32_t c);
 
+/* The value, kept within the bounds of the spec. */
+extern double nn_bounded(const NnSpec *spec, double value);
+
 /*
  * Turns network outputs back into original units.  raw [horizon][ntargets] are
  * scaled forecasts of one window; out likewise.  Undoes scaling, differencing

@@ -57,22 +57,15 @@ void
 nn_graph_attention_plan(NnPlanner *planner, NnLayer *layer, const NnLayerSpec *spec)
 {
 	const NnEnv *env = planner->env;
-	uint32_t	U = spec->units ? spec->units : layer->in.C,
-				S = layer->in.S,
+	uint32_t	S = layer->in.S,
+				U,
 				tensor;
-	size_t		of_step = nn_size_mul(env, S, nn_size_add(env, U, 2 * (size_t) spec->heads)),
+	size_t		of_step,
 				rows;
 
 	nn_graph_require(planner, layer);
-	if (U > NN_MAX_UNITS)
-		nn_fail(env, NN_TOO_LARGE,
-				nn_format(env, "layer \"%s\" would have %u units", spec->name, U),
-				nn_format(env, "Set \"units\" to at most %d.", NN_MAX_UNITS));
-	if (U % spec->heads != 0)
-		nn_fail(env, NN_BAD_VALUE,
-				nn_format(env, "layer \"%s\" cannot share %u units among %u heads", spec->name, U,
-						  spec->heads),
-				"Set \"units\" to a multiple of \"heads\".");
+	U = nn_op_head_units(planner, layer, spec);
+	of_step = nn_size_mul(env, S, nn_size_add(env, U, 2 * (size_t) spec->heads));
 	layer->heads = spec->heads;
 	layer->out = (NnShape) {layer->in.T, S, U, 0};
 	tensor = nn_planner_tensor(planner, layer, "weight", NN_INIT_GLOROT, 1, U, layer->in.C);

@@ -42,6 +42,10 @@ extern const nn_real *nn_op_param(const NnState *state, const NnLayer *layer, ui
 extern nn_real *nn_op_dparam(const NnState *state, const NnLayer *layer, uint32_t i);
 extern const nn_real *nn_op_pack(const NnState *state, const NnLayer *layer, uint32_t i);
 
+/* Units of an attention layer (those of its input unless given), which its heads must share evenly. */
+extern uint32_t nn_op_head_units(const NnPlanner *planner, const NnLayer *layer,
+								 const NnLayerSpec *spec);
+
 /*
  * nn_kernel.h's outer, cut into calls of a few milliseconds with a poll before
  * each.  The cut depends on the sizes only, so sums keep their order.

@@ -259,6 +259,24 @@ nn_op_dparam(const NnState *state, const NnLayer *layer, uint32_t i)
 	return state->dparams + state->plan->tensor[layer->first_tensor + i].span.offset;
 }
 
+uint32_t
+nn_op_head_units(const NnPlanner *planner, const NnLayer *layer, const NnLayerSpec *spec)
+{
+	const NnEnv *env = planner->env;
+	uint32_t	U = spec->units ? spec->units : layer->in.C;
+
+	if (U > NN_MAX_UNITS)
+		nn_fail(env, NN_TOO_LARGE,
+				nn_format(env, "layer \"%s\" would have %u units", spec->name, U),
+				nn_format(env, "Set \"units\" to at most %d.", NN_MAX_UNITS));
+	if (U % spec->heads != 0)
+		nn_fail(env, NN_BAD_VALUE,
+				nn_format(env, "layer \"%s\" cannot share %u units among %u heads", spec->name, U,
+						  spec->heads),
+				"Set \"units\" to a multiple of \"heads\".");
+	return U;
+}
+
 void
 nn_op_outer(NnState *state, nn_real *dw, size_t ldw, const nn_real *dz, ptrdiff_t dz_stride,
 			const nn_real *x, ptrdiff_t x_stride, uint32_t T, uint32_t M, uint32_t K)

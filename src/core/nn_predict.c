@@ -431,17 +431,6 @@ classic_parameters(const Piece *piece, int kind, const NnWindow *window, uint32_
 	return p->own[kind] + at * size;
 }
 
-/* Keeps the forecast within the bounds of the spec. */
-static double
-bounded(const NnSpec *spec, double value)
-{
-	if (value < spec->lower_bound)
-		value = spec->lower_bound;
-	if (value > spec->upper_bound)
-		value = spec->upper_bound;
-	return value;
-}
-
 /*
  * Weights are those of long histories: where the rows show less than two seasons, a member that
  * would find its season in them knows nothing of it.
@@ -475,7 +464,8 @@ classic_run(const Piece *piece, int kind, double *out)
 			nn_classic_forecast(p->classic, (NnClassicKind) kind, parameter, p->history, n,
 								piece->horizon, p->point);
 			for (uint32_t h = 0; h < piece->horizon; h++)
-				out[((size_t) i * piece->horizon + h) * G + k] = shown ? bounded(p->spec, p->point[h]) : NAN;
+				out[((size_t) i * piece->horizon + h) * G + k] =
+					shown ? nn_bounded(p->spec, p->point[h]) : NAN;
 		}
 	}
 }
@@ -525,8 +515,8 @@ calibrated_bounds(const Piece *piece, const double *point, double level, double 
 				double		width = nn_interval_width(interval, G, h, k, place),
 							unit = head ? 0 : p->unit[k * NN_MEASURES + interval->unit];
 
-				low[at] = bounded(p->spec, point[at] - width * (head ? p->head_low[at] : unit));
-				high[at] = bounded(p->spec, point[at] + width * (head ? p->head_high[at] : unit));
+				low[at] = nn_bounded(p->spec, point[at] - width * (head ? p->head_low[at] : unit));
+				high[at] = nn_bounded(p->spec, point[at] + width * (head ? p->head_high[at] : unit));
 			}
 	}
 }
@@ -542,8 +532,8 @@ bounds_move(const Piece *piece, const double *network, const double *point, uint
 	{
 		double		shift = point[v] - network[v];
 
-		low[v] = p->head ? bounded(p->spec, p->mean_low[i * piece->values + v] + shift) : NAN;
-		high[v] = p->head ? bounded(p->spec, p->mean_high[i * piece->values + v] + shift) : NAN;
+		low[v] = p->head ? nn_bounded(p->spec, p->mean_low[i * piece->values + v] + shift) : NAN;
+		high[v] = p->head ? nn_bounded(p->spec, p->mean_high[i * piece->values + v] + shift) : NAN;
 	}
 }
 

@@ -120,6 +120,7 @@ exceedance_all(const Exceedance *e)
 	MemoryContext before = CurrentMemoryContext,
 				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 
+	model_run_dead_notice(run);
 	for (uint32 first = 0; first < nseries; first += lanes)
 	{
 		NnWindow	windows[NN_TILE_LANES];
@@ -134,8 +135,9 @@ exceedance_all(const Exceedance *e)
 						  e->spread.nlevels, point, low, high);
 		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
-			series_put(e, run, &windows[i], point + i * values, low + i * values, high + i * values,
-					   n * values);
+			if (model_run_alive(run, windows[i].series))
+				series_put(e, run, &windows[i], point + i * values, low + i * values,
+						   high + i * values, n * values);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(scratch);
 	}

@@ -10,7 +10,6 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -29,9 +28,6 @@ enum
 };
 
 #define RESULT_COLUMNS 10
-
-/* Series without a forecast that a message names. */
-#define DEAD_SHOWN 5
 
 /* One row per target and step; point, low, high are [horizon][ntargets], NaN: nothing is known. */
 static void
@@ -108,35 +104,6 @@ interval_adapt(const ModelRun *run, NnPredictor *predictor, NnAdapter *adapter,
 	call_memory_end(memory);
 }
 
-/*
- * Is a target of the series known within the context?  Where sites are forecast together
- * a series may be long dead while others go on: there is nothing to forecast it from.
- */
-static bool
-series_is_alive(const ModelRun *run, const NnWindow *window)
-{
-	const NnSeries *series = &run->data->series;
-	const NnSpec *spec = &run->model->spec;
-	uint32		row = nn_window_row(run->prepared, window);
-
-	for (uint32 i = 0; i < spec->context && i <= row; i++)
-		for (uint32 k = 0; k < spec->ntargets; k++)
-			if (!isnan(series->value[(size_t) (window->origin - i) * series->C + k]))
-				return true;
-	return false;
-}
-
-/* Says which series have no forecast for that. */
-static void
-dead_tell(const ModelRun *run, uint32 count, const char *names)
-{
-	if (count > 0)
-		ereport(NOTICE,
-				(errmsg("%u series have no forecast: no target of theirs is known in the newest %u rows of "
-						"the source", count, run->model->spec.context),
-				 errdetail("%s.", names)));
-}
-
 static void
 forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double level)
 {
@@ -152,11 +119,9 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 		nn_adapter_create(run->env, horizon, run->model->spec.ntargets, &level, 1) : NULL;
 	MemoryContext before = CurrentMemoryContext,
 				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
-	StringInfoData dead;
-	uint32		ndead = 0;
 
-	initStringInfo(&dead);
 	model_run_arrays_notice(run);
+	model_run_dead_notice(run);
 	if (adaptive)
 		nn_adapter_bound(adapter, &run->model->spec);
 	for (uint32 first = 0; first < nseries; first += lanes)
@@ -176,20 +141,12 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 						   low + i * values, high + i * values);
 		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
-		{
-			if (run->model->spec.nsites == 1 || series_is_alive(run, &windows[i]))
+			if (model_run_alive(run, windows[i].series))
 				series_put(run, rsinfo, &windows[i], horizon, level, point + i * values,
 						   low + i * values, high + i * values);
-			else if (++ndead <= DEAD_SHOWN)
-				appendStringInfo(&dead, "%s\"%s\"", ndead > 1 ? ", " : "",
-								 run->data->series.name[windows[i].series]);
-		}
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(scratch);
 	}
-	if (ndead > DEAD_SHOWN)
-		appendStringInfoString(&dead, " and others");
-	dead_tell(run, ndead, dead.data);
 }
 
 /* The rows of a joint model. */

@@ -29,16 +29,6 @@ joint_time(const ModelRun *run, uint32 s, int64 row)
 		source_time(run->data, s, row);
 }
 
-static double
-bounded(const NnSpec *spec, double value)
-{
-	if (value < spec->lower_bound)
-		value = spec->lower_bound;
-	if (value > spec->upper_bound)
-		value = spec->upper_bound;
-	return value;
-}
-
 /*
  * Intervals around point [horizon][ntargets], in units of the window of that member;
  * point and they keep the bounds of the first member.  low, high [nlevels][horizon][ntargets]
@@ -55,7 +45,7 @@ bounds_put(const JointModel *joint, const JointMember *member, const NnWindow *w
 
 	nn_window_units(member->run->prepared, window, unit);
 	for (size_t v = 0; v < values; v++)
-		point[v] = bounded(spec, point[v]);
+		point[v] = nn_bounded(spec, point[v]);
 	for (uint32 i = 0; i < nlevels; i++)
 	{
 		NnIntervalPlace place = nn_interval_place(level[i]);
@@ -68,8 +58,8 @@ bounds_put(const JointModel *joint, const JointMember *member, const NnWindow *w
 			if (interval->steps > 0)
 				width = nn_interval_width(interval, G, (uint32) (v / G), k, place) *
 					unit[(size_t) member->target[k] * NN_MEASURES + interval->unit];
-			low[i * values + v] = bounded(spec, point[v] - width);
-			high[i * values + v] = bounded(spec, point[v] + width);
+			low[i * values + v] = nn_bounded(spec, point[v] - width);
+			high[i * values + v] = nn_bounded(spec, point[v] + width);
 		}
 	}
 }
@@ -128,7 +118,7 @@ newest_forecast(const JointMember *member, uint32 horizon, Newest *newest)
 	newest->point = NN_NEW_ARRAY(run->env, double, nn_size_mul(run->env, values, nseries));
 	for (uint32 s = 0; s < nseries; s++)
 	{
-		if (run->data->series.history[s] >= nn_rows_least(&run->model->spec))
+		if (run->data->series.history[s] >= nn_rows_least(&run->model->spec) && model_run_alive(run, s))
 		{
 			newest->has[s] = true;
 			newest->window[s] = windows[n] = model_run_newest(run, s);

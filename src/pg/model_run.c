@@ -525,6 +525,45 @@ model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horiz
 					 "argument \"future\".")));
 }
 
+bool
+model_run_alive(const ModelRun *run, uint32 s)
+{
+	const NnSeries *series = &run->data->series;
+	const NnSpec *spec = &run->model->spec;
+	uint32		rows = Min(series->history[s], spec->context);
+	const double *value = series->value +
+		((size_t) series->first[s] + series->history[s] - rows) * series->C;
+
+	if (spec->nsites == 1)
+		return true;
+	for (uint32 row = 0; row < rows; row++, value += series->C)
+		for (uint32 k = 0; k < spec->ntargets; k++)
+			if (!isnan(value[k]))
+				return true;
+	return false;
+}
+
+void
+model_run_dead_notice(const ModelRun *run)
+{
+	const NnSeries *series = &run->data->series;
+	const char **name = palloc(sizeof(char *) * series->nseries);
+	uint32		n = 0;
+
+	for (uint32 s = 0; s < series->nseries; s++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!model_run_alive(run, s))
+			name[n++] = series->name[s];
+	}
+	if (n > 0)
+		ereport(NOTICE,
+				(errmsg("%u series have no forecast: no target of theirs is known in the newest %u rows of "
+						"the source", n, run->model->spec.context),
+				 errdetail("The series are: %s.", names_list(run->env, name, n))));
+	pfree(name);
+}
+
 void
 model_run_arrays_notice(const ModelRun *run)
 {

@@ -84,6 +84,15 @@ extern NnPredictor *model_run_predictor(const ModelRun *run, uint32 windows, uin
 /* Fails unless the future covariates of a window are known for horizon steps. */
 extern void model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horizon);
 
+/*
+ * False where sites are forecast together and no target of series s is known within the
+ * newest context: it died while others went on, and there is nothing to forecast it from.
+ */
+extern bool model_run_alive(const ModelRun *run, uint32 s);
+
+/* A NOTICE that names those series. */
+extern void model_run_dead_notice(const ModelRun *run);
+
 /* A NOTICE for each array column that no row of the newest context of some series knows. */
 extern void model_run_arrays_notice(const ModelRun *run);
 

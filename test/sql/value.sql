@@ -114,7 +114,6 @@ SELECT query || E'\n  ' || error_of('SELECT lstm.' || query) FROM (VALUES
 	($$fit(day::text, y, '{}') FROM waves WHERE place = 'a'$$),
 	($$fit(DISTINCT day, y, '{"epochs": 1, "units": 1}') FROM waves WHERE place = 'a'$$),
 	($$fit(day, y, '{"epochs": 1, "units": 1}') OVER () FROM waves WHERE place = 'a'$$),
-	($$fit_trans(NULL, day, y, NULL) FROM waves$$),
 	($$predict(model, '{}', 1) FROM fitted$$),
 	($$predict(model, '{1,2,3}', 1) FROM fitted$$),
 	($$predict(model, '{{1,2},{1,2}}', 1) FROM fitted$$),
@@ -127,6 +126,8 @@ SELECT query || E'\n  ' || error_of('SELECT lstm.' || query) FROM (VALUES
 	($$predict('\x00', '{1}', 1)$$),
 	($$predict(model, (SELECT array_agg(y ORDER BY i) FROM waves WHERE place = 'a'), 2) FROM lstm.model_values$$),
 	($$predict(model, (SELECT array_agg(ARRAY[y, y, y] ORDER BY i) FROM waves WHERE place = 'a'), 3) FROM lstm.model_values$$)) AS v(query);
+-- The aggregate's own functions take what no SQL can give; minor versions of the server refuse it at different places.
+SELECT error_of('SELECT lstm.fit_trans(NULL, day, y, NULL) FROM waves') ~ '^(42883|0A000): ' AS refused;
 SET lstm.max_memory = '1MB';
 SELECT error_of($$SELECT lstm.fit(n, n, NULL) FROM generate_series(1, 200000) n$$);
 RESET lstm.max_memory;

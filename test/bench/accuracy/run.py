@@ -108,7 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("datasets", nargs="*", metavar="DATASET")
     parser.add_argument("--suite", default="accuracy", choices=SUITES, help="which benchmarks")
-    parser.add_argument("--data", required=True, help="folder of outside data")
+    parser.add_argument("--data", default="", help="folder of outside data")
     parser.add_argument("--work", required=True, help="folder for what R computed")
     parser.add_argument("--r", help="an Rscript that has the package forecast")
     parser.add_argument("--r-slow", action="store_true", help="also where R takes minutes")
