@@ -22,7 +22,10 @@ CORE_OBJS = $(patsubst %.c,%.o,$(call lstm_names,src/core/*.c))
 PG_OBJS = $(patsubst %.c,%.o,$(call lstm_names,src/pg/*.c))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 # Overriding, because make check DATA=folder means another thing (GNUmakefile).
-override DATA = $(call lstm_names,sql/lstm--*.sql sql/lstm_postgis--*.sql)
+override DATA = $(call lstm_names,sql/lstm_postgis--*.sql)
+# The script of extension lstm is put together from its parts, in the order of their names.
+DATA_built = sql/lstm--0.1.0.sql
+SQL_PARTS = $(sort $(wildcard $(lstm_top)/sql/lstm/*.sql))
 
 # pg_regress reads test/sql and writes results/ here; expected/ is beside it.
 # Each test stands alone: the driver creates the extension, and the tests named
@@ -66,6 +69,10 @@ CORE_CPPFLAGS = -I$(lstm_top)/src $(filter -D% -W%,$(filter-out -DPGDLLEXPORT%,$
 $(CORE_OBJS): src/core/%.o: $(lstm_top)/src/core/%.c $(MAKEFILE_LIST)
 	@mkdir -p $(@D)
 	$(CC) $(COMMON_CFLAGS) $(CORE_CPPFLAGS) -MMD -MP -c $< -o $@
+
+sql/lstm--0.1.0.sql: $(SQL_PARTS) $(lstm_top)/Makefile
+	@mkdir -p $(@D)
+	cat $(SQL_PARTS) >$@
 
 # A callback has the arguments that the server gives it, needed or not.
 $(PG_OBJS): src/pg/%.o: $(lstm_top)/src/pg/%.c $(MAKEFILE_LIST)
