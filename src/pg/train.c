@@ -14,7 +14,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/builtins.h"
 
 #include "core/nn_json.h"
@@ -22,8 +21,8 @@
 #include "pg/model_run.h"
 #include "pg/registry.h"
 #include "pg/source.h"
-#include "pg/train_call.h"
-#include "pg/training.h"
+#include "pg/train_run.h"
+#include "pg/transfer.h"
 
 /* A model must lose by that share of the error before a warning says so. */
 #define WORSE 0.01
@@ -66,11 +65,12 @@ metrics_text(const NnEnv *env, const NnReport *report)
 }
 
 static int
-version_store(const NnEnv *env, const char *name, const Source *source, const NnModel *model)
+version_store(const NnEnv *env, const TrainRun *run)
 {
+	const NnModel *model = run->model;
 	NnText		spec;
 	size_t		length;
-	RegistryEntry entry = {.name = name, .source = source->text,
+	RegistryEntry entry = {.name = run->name, .source = run->call->source->text,
 	.search_path = search_path_current(), .deploy = model->spec.deploy,
 	.rows = model->report.rows};
 
@@ -82,6 +82,79 @@ version_store(const NnEnv *env, const char *name, const Source *source, const Nn
 	entry.length = length;
 	return registry_insert(&entry);
 }
+
+/* ------------------------------------------------------------------------
+ * The steps
+ */
+
+TrainRun *
+train_open(FunctionCallInfo fcinfo)
+{
+	const NnEnv *env = env_create(CurrentMemoryContext);
+	TrainRun   *run = NN_NEW(env, TrainRun);
+
+	INSTR_TIME_SET_CURRENT(run->start);
+	run->env = env;
+	run->name = argument_text_required(fcinfo, ARG_MODEL, "model");
+	registry_check_name(run->name);
+	run->call = train_call_open(env, fcinfo, ARG_SOURCE);
+	run->arguments = train_arguments_text(env, fcinfo);
+	run->input.spec = train_call_spec(env, run->call, run->call->options, &run->input.split_given);
+	run->input.context_given = run->call->context_given;
+	run->input.label = run->name;
+	run->input.roles = &run->call->source->roles;
+	run->input.data = train_call_read(env, run->call, run->input.spec);
+	return run;
+}
+
+void
+train_prepare(TrainRun *run)
+{
+	transfer_prepare(&run->input);
+}
+
+void
+train_fit(TrainRun *run)
+{
+	run->model = training_run(run->env, &run->input);
+}
+
+double
+train_seconds(const TrainRun *run)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, run->start);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+int
+train_store(TrainRun *run)
+{
+	const NnModel *model = run->model;
+	int			version = version_store(run->env, run);
+
+	if (model->report.out_of_time)
+		ereport(NOTICE,
+				(errmsg("training of model \"%s\" ended early, after %g seconds", run->name,
+						lstm_train_seconds),
+				 errdetail("It is what \"lstm.train_seconds\" allows."),
+				 errhint("Set it higher, or to 0, for the full number of epochs.")));
+	/* Large series may outweigh many small ones; it is fair to ask them all. */
+	if (model->report.skill < -WORSE && model->report.scaled_skill < -WORSE)
+		ereport(WARNING,
+				(errmsg("model \"%s\" forecasts worse than the %s method on its validation rows",
+						run->name, model->spec.season > 1 ? "seasonal naive" : "naive"),
+				 errdetail("Mean absolute error %.6g against %.6g, skill %.3f.",
+						   model->report.mae, model->report.baseline_mae, model->report.skill),
+				 errhint("Try a longer context, more epochs, another network, or more rows.")));
+	return version;
+}
+
+/* ------------------------------------------------------------------------
+ * The function
+ */
 
 static Datum
 float_or_null(double value, bool *isnull)
@@ -119,47 +192,18 @@ Datum
 lstm_train(PG_FUNCTION_ARGS)
 {
 	CallMemory	memory = call_memory_begin();
-	const NnEnv *env = env_create(memory.own);
-	TrainingInput input = {0};
-	TrainCall  *call;
-	instr_time	start,
-				now;
-	char	   *name;
-	NnModel    *model;
+	TrainRun   *run;
 	int			version;
 	Datum		result;
 
-	INSTR_TIME_SET_CURRENT(start);
 	/* Here rather than by the INSERT, after all epochs. */
 	PreventCommandIfReadOnly("lstm.train()");
-	name = argument_text_required(fcinfo, ARG_MODEL, "model");
-	registry_check_name(name);
-	call = train_call_open(env, fcinfo, ARG_SOURCE);
-	input.spec = train_call_spec(env, call, call->options, &input.split_given);
-	input.context_given = call->context_given;
-	input.label = name;
-	input.roles = &call->source->roles;
-	input.data = train_call_read(env, call, input.spec);
-	model = training_run(env, &input);
-	version = version_store(env, name, call->source, model);
-	if (model->report.out_of_time)
-		ereport(NOTICE,
-				(errmsg("training of model \"%s\" ended early, after %g seconds", name,
-						lstm_train_seconds),
-				 errdetail("It is what \"lstm.train_seconds\" allows."),
-				 errhint("Set it higher, or to 0, for the full number of epochs.")));
-	/* Large series may outweigh many small ones; it is fair to ask them all. */
-	if (model->report.skill < -WORSE && model->report.scaled_skill < -WORSE)
-		ereport(WARNING,
-				(errmsg("model \"%s\" forecasts worse than the %s method on its validation rows",
-						name, model->spec.season > 1 ? "seasonal naive" : "naive"),
-				 errdetail("Mean absolute error %.6g against %.6g, skill %.3f.",
-						   model->report.mae, model->report.baseline_mae, model->report.skill),
-				 errhint("Try a longer context, more epochs, another network, or more rows.")));
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
+	run = train_open(fcinfo);
+	train_prepare(run);
+	train_fit(run);
+	version = train_store(run);
 	MemoryContextSwitchTo(memory.caller);
-	result = result_row(fcinfo, name, version, model, INSTR_TIME_GET_DOUBLE(now));
+	result = result_row(fcinfo, run->name, version, run->model, train_seconds(run));
 	call_memory_end(memory);
 	return result;
 }

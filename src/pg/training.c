@@ -21,7 +21,6 @@
 #include "pg/joint.h"
 #include "pg/skip.h"
 #include "pg/training.h"
-#include "pg/transfer.h"
 #include "pg/trial.h"
 
 NnJson *
@@ -207,7 +206,6 @@ training_run(const NnEnv *env, TrainingInput *input)
 	if (input->spec->season == 0)
 		input->spec->season = nn_auto_season(env, &data->series, input->spec->ntargets,
 											 &data->frequency);
-	transfer_prepare(input);
 	trial = choice_try(env, input, &clock);
 	params = trial_networks(env, input, trial, &clock);
 	model = model_assemble(env, input, trial);

@@ -23,8 +23,8 @@ typedef struct TrainingInput
 	bool		split_given;	/* so was validation_split: refuse rather than go without */
 	const SourceData *data;
 	const SourceRoles *roles;
+	const NnModel *from;		/* whose parameters to begin with (transfer_prepare), NULL: none */
 	/* Set by training_run: */
-	const NnModel *from;		/* whose parameters to begin with, NULL: none */
 	bool		transfer_told;	/* what begins anew was said once */
 	const char *part;			/* "fold 2 of 6", for progress lines; NULL: the only training */
 } TrainingInput;

@@ -1,0 +1,69 @@
+/*
+ * train_run.h
+ *		lstm.train in steps, for those who do something in between.
+ *
+ * lstm.train takes them in one statement.  A background job commits after the
+ * rows are read, so that no snapshot and no lock is held while epochs run, and
+ * lstm.retrain cuts the rows and judges the model before it is stored.
+ */
+#ifndef LSTM_TRAIN_RUN_H
+#define LSTM_TRAIN_RUN_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "portability/instr_time.h"
+
+#include "pg/train_call.h"
+#include "pg/training.h"
+
+/* Arguments of lstm.train: the model's name, then those of train_call.h from the source on. */
+#define TRAIN_NARGS 12
+
+typedef struct TrainRun
+{
+	const NnEnv *env;			/* everything lives in its memory context */
+	char	   *name;
+	char	   *arguments;		/* the call as JSON, see train_arguments_text */
+	TrainCall  *call;
+	TrainingInput input;		/* data: the rows; may be replaced by a cut before train_fit */
+	NnModel    *model;			/* NULL before train_fit */
+	instr_time	start;
+} TrainRun;
+
+/*
+ * Checks names and options and reads the rows, with the caller's rights; all of it lives
+ * in the current memory context, which must last as long as the run.  Needs a snapshot;
+ * touches no table afterwards.  Errors as of lstm.train.
+ */
+extern TrainRun *train_open(FunctionCallInfo fcinfo);
+
+/* Reads the model of option "from_model", where there is one.  Needs a snapshot. */
+extern void train_prepare(TrainRun *run);
+
+/* Trains; needs a transaction, but neither snapshot nor table. */
+extern void train_fit(TrainRun *run);
+
+/*
+ * Inserts the model as the next version, and says by NOTICE or WARNING what is to be
+ * said of it.  Needs a snapshot.  Returns the version.
+ */
+extern int	train_store(TrainRun *run);
+
+/* Seconds since train_open. */
+extern double train_seconds(const TrainRun *run);
+
+/* ------------------------------------------------------------------------
+ * The call as a value
+ */
+
+/* {"model": ..., "source": ..., ...}: the arguments of lstm.train that are not NULL. */
+extern char *train_arguments_text(const NnEnv *env, FunctionCallInfo fcinfo);
+
+/*
+ * The other way: sets the TRAIN_NARGS arguments of fcinfo (what is not in the text becomes
+ * NULL), in the current memory context.  Error 22023 when the text is no such object.
+ */
+extern void train_arguments_fill(const NnEnv *env, const char *text, FunctionCallInfo fcinfo);
+
+#endif							/* LSTM_TRAIN_RUN_H */
