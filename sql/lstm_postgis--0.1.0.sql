@@ -575,6 +575,117 @@ Each reading forecasts anew, with the reader''s rights.
 Errors: 42P07 something else has the name, 42P16 the type of the places has changed, 42602 no name, 3F000 no schema, 55000 a model that was trained without geom.';
 
 /* ------------------------------------------------------------------------
+ * Pictures
+ */
+
+CREATE FUNCTION lstm.map_picture(title text, label text, geographic boolean, unit float8, series text[], value float8[],
+	place int[], ring int[], kind int[], x float8[], y float8[], cell_x float8, cell_y float8)
+	RETURNS xml
+	AS 'MODULE_PATHNAME', 'lstm_map_picture' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION lstm.map_picture(text, text, boolean, float8, text[], float8[], int[], int[], int[], float8[], float8[], float8, float8) IS
+'what lstm.plot_map draws: series with their values, and vertices of each: place (its number among the series, from 1, ascending), ring (equal for what is joined), kind (0 point, 1 line, 2 area), x and y.
+unit: metres of a unit of x and y, NULL: unknown, then no scale is drawn; cell_x, cell_y: points are cells of that size, NULL: dots.
+Errors: 22004 NULL, but for values, unit and cells; 22023 arrays of different lengths, vertices out of order or not finite.';
+
+CREATE FUNCTION lstm.map_places(model text, version int DEFAULT NULL,
+	OUT series text[], OUT place int[], OUT ring int[], OUT kind int[], OUT x float8[], OUT y float8[],
+	OUT geographic boolean, OUT unit float8, OUT cell_x float8, OUT cell_y float8)
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	square		boolean := lstm.describe($1, $2)->'space'->>'cells' = 'square';
+BEGIN
+	-- What is finer than a pixel is not worth its text.
+	WITH sites AS MATERIALIZED (
+		SELECT row_number() OVER (ORDER BY g.site)::int AS number, g.* FROM lstm.site_geometries($1, $2) g WHERE NOT @postgis@.ST_IsEmpty(g.geom)
+	), extent AS MATERIALIZED (
+		SELECT greatest(max(@postgis@.ST_XMax(b.box)) - min(@postgis@.ST_XMin(b.box)), max(@postgis@.ST_YMax(b.box)) - min(@postgis@.ST_YMin(b.box))) / 1500 AS fine
+		FROM sites s, LATERAL (SELECT s.geom::@postgis@.box3d AS box) b
+	), vertices AS MATERIALIZED (
+		SELECT s.number, d.path, @postgis@.ST_Dimension(s.geom) AS kind, @postgis@.ST_X(d.geom) AS x, @postgis@.ST_Y(d.geom) AS y,
+			dense_rank() OVER (ORDER BY s.number, d.path[1:cardinality(d.path) - 1])::int AS ring
+		FROM sites s, extent e, LATERAL (SELECT CASE WHEN @postgis@.ST_NPoints(s.geom) > 20
+			THEN @postgis@.ST_Simplify(s.geom, e.fine, true) ELSE s.geom END AS geom) f, LATERAL @postgis@.ST_DumpPoints(f.geom) d
+	), cells AS MATERIALIZED (
+		SELECT abs(regr_slope(c.x, s."column")) AS dx, abs(regr_slope(c.y, s."row")) AS dy,
+			bool_and(@postgis@.ST_Dimension(s.geom) = 0) AND coalesce(regr_r2(c.x, s."column"), 1) > 0.999 AND coalesce(regr_r2(c.y, s."row"), 1) > 0.999
+				AND square AS drawn
+		FROM sites s, LATERAL (SELECT @postgis@.ST_X(p.geom) AS x, @postgis@.ST_Y(p.geom) AS y FROM @postgis@.ST_Centroid(s.geom) AS p(geom)) c
+	), system AS (
+		SELECT r.proj4text AS proj FROM @postgis@.spatial_ref_sys r WHERE r.srid = (SELECT @postgis@.ST_SRID(s.geom) FROM sites s LIMIT 1)
+	)
+	SELECT (SELECT array_agg(coalesce(s.series, '') ORDER BY s.number) FROM sites s),
+		v.place, v.ring, v.kind, v.x, v.y, (SELECT bool_or(s.geographic) FROM sites s),
+		-- A map that stretches towards the poles has no one scale.
+		(SELECT CASE WHEN r.proj ~ '\+proj=(merc|webmerc)' THEN NULL WHEN r.proj ~ '\+units=m( |$)' THEN 1
+			ELSE substring(r.proj FROM '\+to_meter=([0-9.]+)')::float8 END FROM system r),
+		(SELECT coalesce(c.dx, c.dy) FROM cells c WHERE c.drawn), (SELECT coalesce(c.dy, c.dx) FROM cells c WHERE c.drawn)
+	INTO series, place, ring, kind, x, y, geographic, unit, cell_x, cell_y
+	FROM (SELECT array_agg(u.number ORDER BY u.number, u.path) AS place, array_agg(u.ring ORDER BY u.number, u.path) AS ring,
+		array_agg(u.kind ORDER BY u.number, u.path) AS kind, array_agg(u.x ORDER BY u.number, u.path) AS x,
+		array_agg(u.y ORDER BY u.number, u.path) AS y FROM vertices u) v;
+END
+$$;
+COMMENT ON FUNCTION lstm.map_places(text, int) IS
+'the places of a model''s series as lstm.map_picture wants them; series without a name as empty text.
+Errors as of lstm.site_geometries.';
+
+CREATE FUNCTION lstm.plot_map(
+	model				text,
+	step				int DEFAULT 1,
+	target				text DEFAULT NULL,
+	source				text DEFAULT NULL,
+	future				text DEFAULT NULL,
+	as_of				timestamptz DEFAULT NULL,
+	version				int DEFAULT NULL)
+	RETURNS xml
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+AS $$
+DECLARE
+	p			record;
+	f			record;
+	targets		pg_catalog.text[];
+	shown		pg_catalog.text;
+BEGIN
+	IF step IS NULL THEN
+		RAISE null_value_not_allowed USING MESSAGE = 'argument "step" must not be null';
+	END IF;
+	IF step OPERATOR(pg_catalog.<) 1 THEN
+		RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('argument "step" is %s, outside of its range', step),
+			HINT = 'Steps ahead of the newest row are counted from 1.';
+	END IF;
+	targets := ARRAY(SELECT pg_catalog.jsonb_array_elements_text(pg_catalog.jsonb_extract_path(lstm.describe($1, $7), 'target')));
+	SELECT * INTO p FROM lstm.map_places($1, $7);
+	shown := coalesce($3, targets[1]);
+	IF shown OPERATOR(pg_catalog.<>) ALL (targets) THEN
+		RAISE invalid_parameter_value USING MESSAGE = pg_catalog.format('model "%s" has no target "%s"', $1, $3),
+			HINT = pg_catalog.format('Its targets are: %s.', pg_catalog.array_to_string(targets, ', '));
+	END IF;
+	IF $3 IS NULL AND pg_catalog.cardinality(targets) OPERATOR(pg_catalog.>) 1 THEN
+		RAISE NOTICE USING MESSAGE = pg_catalog.format('plotting target "%s", the first of %s', shown, pg_catalog.cardinality(targets)),
+			HINT = 'Name another with argument "target".';
+	END IF;
+	SELECT pg_catalog.array_agg(q.forecast_value ORDER BY s.n) AS value, pg_catalog.min(q.forecast_timestamp) AS at, pg_catalog.min(q.forecast_index) AS index
+		INTO f FROM ROWS FROM (pg_catalog.unnest(p.series)) WITH ORDINALITY AS s(series, n)
+		LEFT JOIN (SELECT a.* FROM lstm.forecast($1, $2, 0.95, $4, $5, $6, $7) a
+			WHERE a.target OPERATOR(pg_catalog.=) shown AND a.step OPERATOR(pg_catalog.=) $2) q
+			ON coalesce(q.series, '') OPERATOR(pg_catalog.=) s.series;
+	RETURN lstm.map_picture(
+		pg_catalog.format('%s: %s', $1, coalesce(
+			pg_catalog.to_char(f.at, CASE WHEN pg_catalog.date_trunc('day', f.at) OPERATOR(pg_catalog.=) f.at THEN 'YYYY-MM-DD' ELSE 'YYYY-MM-DD HH24:MI' END),
+			f.index::pg_catalog.text, 'no forecast')),
+		pg_catalog.format('%s, %s step%s ahead', shown, $2, CASE WHEN $2 OPERATOR(pg_catalog.>) 1 THEN 's' ELSE '' END),
+		p.geographic, p.unit, p.series, f.value, p.place, p.ring, p.kind, p.x, p.y, p.cell_x, p.cell_y);
+END
+$$;
+COMMENT ON FUNCTION lstm.plot_map(text, int, text, text, text, timestamptz, int) IS
+'a picture (SVG, light and dark, no script) of the forecast of one step ahead at the places of the series: dots, lines or areas as the geometries are, points of a square grid as cells, in the colours of viridis, with their scale and, where its unit is known, that of the map; names beside at most 40 dots, as far as there is room.
+step: from 1; target: the first when left out, with a NOTICE where there are others.  Time stamps are in the session''s time zone.  North is up; longitude and latitude are drawn with the middle latitude''s scale.
+Text: about 0.6 MB for 10,000 cells.  Costs a forecast of all series.
+Errors as of lstm.forecast; 22023 no such target, step below 1, 55000 a model that was trained without geom, 0A000 a joint model.';
+
+/* ------------------------------------------------------------------------
  * Rasters
  */
 

@@ -25,6 +25,13 @@ CREATE TABLE lstm.models (
 	rows		bigint,
 	metrics		jsonb,
 	joint		jsonb,
+	arguments	jsonb,
+	data		jsonb,
+	extension_version	text,
+	seconds		float8,
+	deployed_at	timestamptz,
+	warm_from	int,
+	trained_by	name DEFAULT CURRENT_USER,
 	CONSTRAINT models_pkey PRIMARY KEY (name, version),
 	CONSTRAINT models_name_check CHECK (pg_catalog.octet_length(name) OPERATOR(pg_catalog.>=) 1
 		AND pg_catalog.octet_length(name) OPERATOR(pg_catalog.<=) 63
@@ -34,9 +41,9 @@ CREATE TABLE lstm.models (
 CREATE UNIQUE INDEX models_deployed_key ON lstm.models (name) WHERE deployed;
 
 COMMENT ON TABLE lstm.models IS
-'one row per version of a model, without its weights; a role sees and changes the models of the roles it is a member of';
+'one row per version of a model, without its weights; a role sees and changes the models of the roles it is a member of, and sees those it has a grant on';
 COMMENT ON COLUMN lstm.models.name IS 'name of the model, 1 to 63 bytes; all versions of a name belong to one role';
-COMMENT ON COLUMN lstm.models.version IS 'counts from 1; a version never changes';
+COMMENT ON COLUMN lstm.models.version IS 'counts from 1; a version never changes, but for its deployment';
 COMMENT ON COLUMN lstm.models.deployed IS 'whether forecasts use this version; at most one of each model';
 COMMENT ON COLUMN lstm.models.owner IS
 'role that trained it; after a role is renamed the owner of this table updates it';
@@ -47,6 +54,15 @@ COMMENT ON COLUMN lstm.models.trained_at IS 'start of the transaction that train
 COMMENT ON COLUMN lstm.models.rows IS 'rows it was trained on, validation part included';
 COMMENT ON COLUMN lstm.models.metrics IS 'what lstm.train found: epochs, losses, and on the validation rows mae, baseline_mae (original units) and skill';
 COMMENT ON COLUMN lstm.models.joint IS 'of a joint model (lstm.join_models): b, members with version and weight, intervals; NULL for models that were trained';
+COMMENT ON COLUMN lstm.models.arguments IS
+'the call of lstm.train that made it, enough to train it again; NULL for joint models and models of other ways';
+COMMENT ON COLUMN lstm.models.data IS
+'what it was trained on: from and to (times of the first and the last known target), series, rows, and sha256, equal for equal rows in any order; NULL for joint models';
+COMMENT ON COLUMN lstm.models.extension_version IS 'version of the extension that trained it';
+COMMENT ON COLUMN lstm.models.seconds IS 'wall time of the training, reading included';
+COMMENT ON COLUMN lstm.models.deployed_at IS 'when it was last deployed; NULL: never';
+COMMENT ON COLUMN lstm.models.warm_from IS 'version whose parameters lstm.retrain began with; NULL: it began anew';
+COMMENT ON COLUMN lstm.models.trained_by IS 'role that ran the training: the owner, a member, or who was granted retrain';
 COMMENT ON CONSTRAINT models_pkey ON lstm.models IS 'a version is trained once';
 COMMENT ON CONSTRAINT models_name_check ON lstm.models IS 'names have 1 to 63 bytes and no control characters';
 COMMENT ON CONSTRAINT models_version_check ON lstm.models IS 'versions count from 1';
@@ -73,13 +89,20 @@ ALTER TABLE lstm.models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE lstm.model_values ENABLE ROW LEVEL SECURITY;
 
 GRANT USAGE ON SCHEMA lstm TO PUBLIC;
-GRANT SELECT, INSERT, UPDATE (name, deployed), DELETE ON lstm.models TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE (name, deployed, deployed_at), DELETE ON lstm.models TO PUBLIC;
 GRANT SELECT, INSERT ON lstm.model_values TO PUBLIC;
 
 -- to_regrole is NULL, and so is pg_has_role, for an owner who is gone.
+-- Grants are looked up as the caller, who sees only what counts for him.  They open
+-- SELECT alone: what a grantee may write goes through functions that check the action
+-- and write no text of his.
 CREATE POLICY models_select ON lstm.models FOR SELECT
 	USING (pg_catalog.pg_has_role(
-		pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 'USAGE'));
+			pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 'USAGE')
+		OR (pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text)) IS NOT NULL
+			AND EXISTS (SELECT FROM lstm.model_grants g
+				WHERE g.model OPERATOR(pg_catalog.=) models.name
+					AND g.owner OPERATOR(pg_catalog.=) models.owner)));
 CREATE POLICY models_insert ON lstm.models FOR INSERT
 	WITH CHECK (owner OPERATOR(pg_catalog.=) CURRENT_USER);
 CREATE POLICY models_update ON lstm.models FOR UPDATE
@@ -88,7 +111,7 @@ CREATE POLICY models_update ON lstm.models FOR UPDATE
 CREATE POLICY models_delete ON lstm.models FOR DELETE
 	USING (pg_catalog.pg_has_role(
 		pg_catalog.to_regrole(pg_catalog.quote_ident(owner::text))::oid, 'USAGE'));
-COMMENT ON POLICY models_select ON lstm.models IS 'members of the owner';
+COMMENT ON POLICY models_select ON lstm.models IS 'members of the owner, and who has a grant';
 COMMENT ON POLICY models_insert ON lstm.models IS 'only in one''s own name';
 COMMENT ON POLICY models_update ON lstm.models IS 'members of the owner';
 COMMENT ON POLICY models_delete ON lstm.models IS 'members of the owner';

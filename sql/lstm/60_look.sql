@@ -54,32 +54,18 @@ COMMENT ON FUNCTION lstm.tensors(text, int) IS
 'the weights of a model: names as in PyTorch (weight_ih, weight_hh, bias; gates in the order i, f, g, o), values row by row as in model::bytea.
 Errors as of lstm.describe.';
 
-CREATE FUNCTION lstm.training_log(model text, version int DEFAULT NULL)
+CREATE FUNCTION lstm.training_log(model text DEFAULT NULL, version int DEFAULT NULL, job bigint DEFAULT NULL)
 	RETURNS TABLE (
 		epoch			int,
 		loss			float8,
 		validation_loss	float8,
 		learning_rate	float8,
-		gradient_norm	float8)
+		gradient_norm	float8,
+		training		int,
+		part			text)
 	AS 'MODULE_PATHNAME', 'lstm_training_log' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 50;
-COMMENT ON FUNCTION lstm.training_log(text, int) IS
+COMMENT ON FUNCTION lstm.training_log(text, int, bigint) IS
 'one row per epoch of the training: losses on the scaled axis (validation_loss NULL without a validation part), mean norm of the gradient before clipping.
-Errors as of lstm.describe.';
-
-CREATE FUNCTION lstm.plot_forecast(
-	model				text,
-	series				text DEFAULT NULL,
-	target				text DEFAULT NULL,
-	horizon				int DEFAULT NULL,
-	history				int DEFAULT NULL,
-	confidence_level	float8 DEFAULT 0.95,
-	source				text DEFAULT NULL,
-	future				text DEFAULT NULL,
-	version				int DEFAULT NULL)
-	RETURNS xml
-	AS 'MODULE_PATHNAME', 'lstm_plot_forecast' LANGUAGE C STABLE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION lstm.plot_forecast(text, text, text, int, int, float8, text, text, int) IS
-'a picture (SVG, light and dark, no script) of the forecast of one series and target with its interval, after the last history rows.
-series and target: the first when left out, with a NOTICE where there are others; history: rows shown (four horizons, the context at least).
-Errors as of lstm.forecast; 22023 no such series or target.';
+job: of a background job instead of a model, while it runs and after it has ended in whatever way; training counts its trainings from 1, part says what each was of.  Both are NULL for a model.
+Errors as of lstm.describe; 22023 a model or a version beside a job; 42704 no such job.';
 

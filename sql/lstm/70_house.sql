@@ -11,8 +11,8 @@ Errors: 22004 NULL, 42704 no such model or version (lists the versions).';
 CREATE FUNCTION lstm.rollback(model text) RETURNS int
 	AS 'MODULE_PATHNAME', 'lstm_rollback' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.rollback(text) IS
-'deploys the newest version below the deployed one and returns its number.
-Errors: 22004 NULL, 42704 no such model, 55000 no version is deployed or none is below.';
+'deploys the newest version below the deployed one that was ever deployed and returns its number. Forecasts are what they were then, bit for bit, on the same rows.
+Errors: 22004 NULL, 42704 no such model, 42501 no right to retrain it, 55000 no version is deployed or none below was ever.';
 
 CREATE FUNCTION lstm.rename_model(model text, new_name text) RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_rename_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -25,6 +25,12 @@ CREATE FUNCTION lstm.drop_model(model text, version int DEFAULT NULL) RETURNS vo
 COMMENT ON FUNCTION lstm.drop_model(text, int) IS
 'drops a version of a model, or all with version NULL.  When the deployed version goes, the newest that remains is deployed, with a NOTICE.
 Errors: 22004 NULL model, 42704 no such model or version (lists the versions).';
+
+CREATE FUNCTION lstm.keep_versions(model text, versions int) RETURNS int
+	AS 'MODULE_PATHNAME', 'lstm_keep_versions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION lstm.keep_versions(text, int) IS
+'drops all versions of a model but the newest ones, as many as versions says, and returns how many went. The deployed version and members of joint models stay in any case: a NOTICE says which.
+Errors: 22004 NULL, 22023 versions below 1, 42704 no such model, 42501 no right to drop it.';
 
 CREATE FUNCTION lstm.version() RETURNS text
 	AS 'MODULE_PATHNAME', 'lstm_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;

@@ -441,6 +441,7 @@ sites_forecast(Tile *tile, const NnWindow *windows, uint32_t n, double *point, d
 		}
 		after = rows[count - 1];
 	}
+	tile->windows = windows;
 }
 
 void

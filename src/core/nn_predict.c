@@ -65,6 +65,19 @@ rows_read(const NnSpec *spec)
 	return seasons > 2000 ? (uint32_t) (seasons > 100000 ? 100000 : seasons) : 2000;
 }
 
+uint64_t
+nn_predict_rows(const NnModel *model)
+{
+	const NnSpec *spec = &model->spec;
+	uint64_t	rows = (uint64_t) spec->context + spec->difference,
+				members = rows_read(spec);
+
+	/* A history of two seasons counts as one that shows its season, see season_shown. */
+	if (members < 2 * (uint64_t) spec->season)
+		members = 2 * (uint64_t) spec->season;
+	return nn_member_count(spec) > 1 && members > rows ? members : rows;
+}
+
 /*
  * Target k of series s in rows from first to the n-th, at most max of them, into
  * history; returns how many.

@@ -51,6 +51,13 @@ extern void nn_predict_member(NnPredictor *predictor, const NnData *data,
 							  const NnWindow *windows, uint32_t n, uint32_t horizon,
 							  uint32_t member, double *out, double *head);
 
+/*
+ * Rows up to a window's origin, that one included, on which its forecast depends, but for
+ * those that fill gaps in them: the context and what it is differenced against; with simple
+ * members, as much of the past as they look at.
+ */
+extern uint64_t nn_predict_rows(const NnModel *model);
+
 /* To be called before data of another source that may lie at the same address. */
 extern void nn_predictor_forget(NnPredictor *predictor);
 

@@ -18,6 +18,7 @@
 #include "pg/env.h"
 #include "pg/folds.h"
 #include "pg/model_run.h"
+#include "pg/progress.h"
 
 PG_FUNCTION_INFO_V1(lstm_backtest);
 
@@ -57,6 +58,7 @@ progress_show(uint32 fold, uint32 folds)
 
 	pgstat_report_activity(STATE_RUNNING, activity);
 	pfree(activity);
+	progress_part(psprintf("fold %u of %u", fold, folds), fold - 1, folds);
 }
 
 /* The row of a method; fold NULL: over all folds. */
@@ -137,11 +139,14 @@ lstm_backtest(PG_FUNCTION_ARGS)
 	FoldPlan   *plan;
 	FoldResult **results;
 
+	progress_begin("backtest", "", 0);
 	settings_read(fcinfo, horizon, &settings);
 	call = train_call_open(env, fcinfo, 0);
 	train_call_refuse_transfer(env, call);
 	spec = train_call_spec(env, call, call->options, &split_given);
+	progress_phase("reading rows");
 	data = train_call_read(env, call, spec);
+	progress_rows(data->rows);
 	plan = folds_plan(env, data, &call->source->roles, horizon,
 					  folds_needed(spec, call->context_given, data->series.nseries), level, &settings);
 	results = NN_NEW_ARRAY(env, FoldResult *, plan->folds);
@@ -152,6 +157,7 @@ lstm_backtest(PG_FUNCTION_ARGS)
 		fold_run(plan, f, spec, call->context_given, split_given, spec->season, true, results[f]);
 	}
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	progress_end();
 	rows_put(rsinfo, plan, results);
 	call_memory_end(memory);
 	return (Datum) 0;

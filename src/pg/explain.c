@@ -112,6 +112,11 @@ explain_put(const Explain *e, const ExplainRow *row)
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 
+	if (e->put != NULL)
+	{
+		e->put(e->host, row);
+		return;
+	}
 	memset(nulls, true, sizeof(nulls));
 	values[0] = CStringGetTextDatum(e->method);
 	values[1] = series ? CStringGetTextDatum(series) : (Datum) 0;
@@ -194,6 +199,15 @@ bool
 explain_wants(const Explain *e, uint32 k)
 {
 	return e->target == PG_UINT32_MAX || e->target == k;
+}
+
+void
+explain_importance(Explain *e)
+{
+	e->method = "permutation";
+	e->whole = true;
+	inputs_list(e);
+	permutation_run(e);
 }
 
 Datum

@@ -22,9 +22,14 @@ typedef struct ExplainInput
 	ExplainKind kind;
 } ExplainInput;
 
+struct ExplainRow;
+
 typedef struct Explain
 {
-	ReturnSetInfo *rsinfo;
+	ReturnSetInfo *rsinfo;		/* where rows go, unless put is given */
+	void		(*put) (void *host, const struct ExplainRow *row);
+	void	   *host;
+	bool		whole;			/* permutation: inputs whole, no blocks of lags */
 	ModelRun   *run;
 	const char *method;
 	uint64		seed;
@@ -48,6 +53,13 @@ typedef struct ExplainRow
 	int64		row;			/* that of this row of the series */
 	const char *source;			/* series of the input, where several are forecast together, or NULL */
 } ExplainRow;
+
+/*
+ * The whole inputs of method permutation, each row given to e->put: run, horizon, series,
+ * target, seed, put and host are the caller's.  Costs three shuffles of an input, where
+ * lstm.explain takes one more for each block of lags.
+ */
+extern void explain_importance(Explain *e);
 
 /* One without anything but a target. */
 extern ExplainRow explain_row(uint32 target);

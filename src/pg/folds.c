@@ -42,9 +42,8 @@ folds_needed(const NnSpec *spec, bool context_given, uint32 nseries)
 	return (context_given && !pads ? spec->context : 1) + spec->difference + spec->horizon;
 }
 
-/* First row of series s at or after time, at most its number of rows. */
-static uint32
-row_at(const SourceData *data, uint32 s, int64 time)
+uint32
+fold_row_at(const SourceData *data, uint32 s, int64 time)
 {
 	uint32		low = 0,
 				high = data->series.history[s];
@@ -61,9 +60,8 @@ row_at(const SourceData *data, uint32 s, int64 time)
 	return low;
 }
 
-/* The series whose last known target is the newest; of several the longest. */
-static uint32
-series_newest(const SourceData *data)
+uint32
+fold_series_newest(const SourceData *data)
 {
 	const uint32 *history = data->series.history;
 	uint32		newest = 0;
@@ -115,11 +113,11 @@ fold_place(const NnEnv *env, FoldPlan *plan, Fold *fold, const FoldSettings *set
 	for (uint32 s = 0; s < nseries; s++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		fold->test[s] = row_at(data, s, test);
+		fold->test[s] = fold_row_at(data, s, test);
 		fold->cut[s] = fold->test[s];
 		if (settings->gap > 0)
-			fold->cut[s] = row_at(data, s, source_time(data, plan->series, fold->row - settings->gap));
-		fold->from[s] = settings->expanding ? 0 : row_at(data, s, from);
+			fold->cut[s] = fold_row_at(data, s, source_time(data, plan->series, fold->row - settings->gap));
+		fold->from[s] = settings->expanding ? 0 : fold_row_at(data, s, from);
 	}
 }
 
@@ -138,7 +136,7 @@ folds_plan(const NnEnv *env, const SourceData *data, const SourceRoles *roles, u
 	plan->needed = needed;
 	plan->level = level;
 	plan->folds = settings->folds;
-	plan->series = series_newest(data);
+	plan->series = fold_series_newest(data);
 	rows = data->series.history[plan->series];
 	if (after + needed > rows)
 		folds_refuse(data, plan, needed, after + needed, settings);

@@ -88,6 +88,12 @@ extern FoldResult *fold_result(const NnEnv *env, uint32 ntargets);
 extern void fold_run(const FoldPlan *plan, uint32 f, const NnSpec *spec, bool context_given,
 					 bool split_given, uint32 season, bool methods, FoldResult *result);
 
+/* The series whose last known target is the newest; of several the longest. */
+extern uint32 fold_series_newest(const SourceData *data);
+
+/* First row of series s at or after time, at most its rows up to the last known target. */
+extern uint32 fold_row_at(const SourceData *data, uint32 s, int64 time);
+
 /* "network", "model", "naive", ... */
 extern const char *fold_method_name(FoldMethod method);
 

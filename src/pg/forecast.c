@@ -17,7 +17,7 @@
 #include "core/nn_adapt.h"
 #include "core/nn_tile.h"
 #include "pg/env.h"
-#include "pg/joint_model.h"
+#include "pg/forecast.h"
 #include "pg/model_run.h"
 
 PG_FUNCTION_INFO_V1(lstm_forecast);
@@ -29,11 +29,20 @@ enum
 
 #define RESULT_COLUMNS 10
 
+/* Where the rows of lstm.forecast go. */
+typedef struct ForecastRows
+{
+	ReturnSetInfo *rsinfo;
+	uint32		horizon;
+	double		level;
+} ForecastRows;
+
 /* One row per target and step; point, low, high are [horizon][ntargets], NaN: nothing is known. */
 static void
-series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, uint32 horizon,
-		   double level, const double *point, const double *low, const double *high)
+series_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+		   const double *low, const double *high)
 {
+	const ForecastRows *rows = host;
 	uint32		s = window->series;
 	int64		origin = (int64) window->origin - run->data->series.first[s];
 	const char *name = model_run_series(run, s);
@@ -42,12 +51,12 @@ series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, u
 
 	nulls[0] = nulls[9] = name == NULL;
 	values[0] = name ? CStringGetTextDatum(name) : (Datum) 0;
-	values[6] = Float8GetDatum(level);
+	values[6] = Float8GetDatum(rows->level);
 	values[9] = model_run_series_key(run, s);
 	for (int k = 0; k < run->roles.ntargets; k++)
 	{
 		values[1] = CStringGetTextDatum(run->roles.target[k]);
-		for (uint32 h = 0; h < horizon; h++)
+		for (uint32 h = 0; h < rows->horizon; h++)
 		{
 			size_t		at = (size_t) h * run->roles.ntargets + k;
 
@@ -59,7 +68,7 @@ series_put(const ModelRun *run, ReturnSetInfo *rsinfo, const NnWindow *window, u
 			result_float(point[at], &values[5], &nulls[5]);
 			result_float(low[at], &values[7], &nulls[7]);
 			result_float(high[at], &values[8], &nulls[8]);
-			result_put(rsinfo, values, nulls);
+			result_put(rows->rsinfo, values, nulls);
 		}
 	}
 }
@@ -105,7 +114,7 @@ interval_adapt(const ModelRun *run, NnPredictor *predictor, NnAdapter *adapter,
 }
 
 static void
-forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double level)
+forecast_all(const ModelRun *run, uint32 horizon, double level, JointPut put, void *host)
 {
 	uint32		nseries = run->data->series.nseries,
 				lanes = nn_tile_lanes(nseries);
@@ -114,7 +123,9 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 			   *low = NN_NEW_ARRAY(run->env, double, values * lanes),
 			   *high = NN_NEW_ARRAY(run->env, double, values * lanes);
 	bool		adaptive = run->model->spec.calibration == NN_CALIBRATION_ADAPTIVE;
-	NnPredictor *predictor = model_run_predictor(run, adaptive ? NN_TILE_LANES : lanes, horizon);
+	bool		alone = nseries == 1 && !adaptive;
+	NnPredictor *predictor = alone ? model_run_predictor_kept(run, horizon) :
+		model_run_predictor(run, adaptive ? NN_TILE_LANES : Min(nseries, lanes), horizon);
 	NnAdapter  *adapter = adaptive ?
 		nn_adapter_create(run->env, horizon, run->model->spec.ntargets, &level, 1) : NULL;
 	MemoryContext before = CurrentMemoryContext,
@@ -142,53 +153,43 @@ forecast_all(const ModelRun *run, ReturnSetInfo *rsinfo, uint32 horizon, double 
 		MemoryContextSwitchTo(scratch);
 		for (uint32 i = 0; i < n; i++)
 			if (model_run_alive(run, windows[i].series))
-				series_put(run, rsinfo, &windows[i], horizon, level, point + i * values,
-						   low + i * values, high + i * values);
+				put(host, run, &windows[i], point + i * values, low + i * values,
+					high + i * values);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(scratch);
 	}
+	if (alone)
+		model_run_predictor_done(run);
 }
 
-/* The rows of a joint model. */
-typedef struct JointForecast
+void
+forecast_newest(const ModelRun *run, JointModel *joint, uint32 horizon, double level, JointPut put,
+				void *host)
 {
-	ReturnSetInfo *rsinfo;
-	uint32		horizon;
-	double		level;
-} JointForecast;
-
-static void
-joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
-		  const double *low, const double *high)
-{
-	JointForecast *put = host;
-
-	series_put(run, put->rsinfo, window, put->horizon, put->level, point, low, high);
+	if (joint != NULL)
+		joint_forecast(joint, horizon, &level, 1, put, host);
+	else
+		forecast_all(run, horizon, level, put, host);
 }
 
 Datum
 lstm_forecast(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = result_begin(fcinfo);
+	ForecastRows rows = {.rsinfo = result_begin(fcinfo)};
 	CallMemory	memory = call_memory_begin();
 	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
 	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
-	double		level = argument_level(fcinfo, ARG_LEVEL);
 	TimestampTz as_of = PG_ARGISNULL(ARG_AS_OF) ? 0 : PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	JointModel *joint;
-	ModelRun   *run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
-										  argument_text(fcinfo, ARG_SOURCE),
-										  argument_text(fcinfo, ARG_FUTURE),
-										  PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &horizon, &joint);
+	ModelRun   *run;
 
-	if (joint != NULL)
-	{
-		JointForecast put = {rsinfo, horizon, level};
-
-		joint_forecast(joint, horizon, &level, 1, joint_put, &put);
-	}
-	else
-		forecast_all(run, rsinfo, horizon, level);
+	rows.level = argument_level(fcinfo, ARG_LEVEL);
+	run = joint_or_model_open_newest(name, argument_version(fcinfo, ARG_VERSION),
+									 argument_text(fcinfo, ARG_SOURCE),
+									 argument_text(fcinfo, ARG_FUTURE),
+									 PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &horizon, &joint);
+	rows.horizon = horizon;
+	forecast_newest(run, joint, horizon, rows.level, series_put, &rows);
 	call_memory_end(memory);
 	return (Datum) 0;
 }

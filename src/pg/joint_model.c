@@ -373,9 +373,12 @@ future_check(const JointModel *joint)
 			 errhint("Leave the argument \"future\" out.")));
 }
 
-ModelRun *
-joint_or_model_open(const char *name, int version, const char *source, const char *future,
-					const TimestampTz *as_of, uint32 *horizon, JointModel **joint)
+typedef ModelRun *(*RunOpener) (RegistryRow *row, const RegistryRow *lender, const char *source,
+								const char *future, const TimestampTz *as_of, uint32 horizon);
+
+static ModelRun *
+open_with(RunOpener opener, const char *name, int version, const char *source, const char *future,
+		  const TimestampTz *as_of, uint32 *horizon, JointModel **joint)
 {
 	RegistryRow *row = registry_find(name, version);
 	ModelRun   *run;
@@ -383,7 +386,7 @@ joint_or_model_open(const char *name, int version, const char *source, const cha
 	*joint = NULL;
 	if (row->joint == NULL)
 	{
-		run = model_run_open_row(row, row, source, future, as_of, *horizon);
+		run = opener(row, row, source, future, as_of, *horizon);
 		if (*horizon == 0)
 			*horizon = run->model->spec.forecast_horizon;
 		nn_forecast_check(run->env, &run->model->spec, *horizon);
@@ -396,4 +399,18 @@ joint_or_model_open(const char *name, int version, const char *source, const cha
 	if (future != NULL)
 		future_check(*joint);
 	return (*joint)->member[0].run;
+}
+
+ModelRun *
+joint_or_model_open(const char *name, int version, const char *source, const char *future,
+					const TimestampTz *as_of, uint32 *horizon, JointModel **joint)
+{
+	return open_with(model_run_open_row, name, version, source, future, as_of, horizon, joint);
+}
+
+ModelRun *
+joint_or_model_open_newest(const char *name, int version, const char *source, const char *future,
+						   const TimestampTz *as_of, uint32 *horizon, JointModel **joint)
+{
+	return open_with(model_run_open_newest, name, version, source, future, as_of, horizon, joint);
 }

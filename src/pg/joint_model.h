@@ -53,6 +53,14 @@ extern ModelRun *joint_or_model_open(const char *name, int version, const char *
 									 uint32 *horizon, JointModel **joint);
 
 /*
+ * The same for forecasts from the newest rows and no other origin: as model_run_open_newest.
+ * A joint model's members read all rows.
+ */
+extern ModelRun *joint_or_model_open_newest(const char *name, int version, const char *source,
+											const char *future, const TimestampTz *as_of,
+											uint32 *horizon, JointModel **joint);
+
+/*
  * Opens the members.  lender: row whose stored source all read; NULL: each its own.  Sets
  * versions, targets, and the horizon where it is 0: the shortest of theirs.  Error 22023
  * for members that do not fit together: kind of time, frequency, targets.

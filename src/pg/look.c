@@ -24,10 +24,10 @@
 #include "core/nn_predict.h"
 #include "pg/env.h"
 #include "pg/joint_model.h"
+#include "pg/lineage.h"
 #include "pg/model_run.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
-
-#define LSTM_VERSION "0.1.0"
 
 PG_FUNCTION_INFO_V1(lstm_describe);
 PG_FUNCTION_INFO_V1(lstm_layers);
@@ -377,7 +377,10 @@ describe_row(const RegistryRow *row, const char *described)
 
 	if (SPI_execute_with_args("SELECT jsonb_build_object('model', name, 'version', version,"
 							  " 'deployed', deployed, 'owner', owner, 'source', source,"
-							  " 'trained_at', trained_at, 'metrics', metrics, 'versions',"
+							  " 'trained_at', trained_at, 'metrics', metrics, 'lineage', jsonb_build_object("
+							  "'arguments', arguments, 'data', data, 'extension_version', extension_version,"
+							  " 'seconds', seconds, 'deployed_at', deployed_at, 'warm_from', warm_from,"
+							  " 'trained_by', trained_by), 'versions',"
 							  " (SELECT jsonb_agg(v.version ORDER BY v.version)"
 							  " FROM lstm.models v WHERE v.name = $1)) || $3::jsonb"
 							  " FROM lstm.models WHERE name = $1 AND version = $2",
@@ -510,22 +513,45 @@ lstm_tensors(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* The log of a job, where one is asked for; true: it was. */
+static bool
+training_log_of_job(FunctionCallInfo fcinfo, ReturnSetInfo *rows)
+{
+	if (PG_ARGISNULL(2))
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (!PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" cannot be given with \"job\"", i == 0 ? "model" : "version"),
+					 errhint("Ask for the log of a model or for that of a job.")));
+	progress_job_log(rows, PG_GETARG_INT64(2));
+	return true;
+}
+
 Datum
 lstm_training_log(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rows = result_begin(fcinfo);
 	CallMemory	memory = call_memory_begin();
-	const NnReport *report = &look_get(fcinfo)->model->report;
+	const NnReport *report;
 
+	if (training_log_of_job(fcinfo, rows))
+	{
+		call_memory_end(memory);
+		return (Datum) 0;
+	}
+	report = &look_get(fcinfo)->model->report;
 	for (uint32_t i = 0; i < report->nepochs; i++)
 	{
 		const NnEpoch *epoch = &report->epoch[i];
 		double		numbers[4] = {
 			epoch->loss, epoch->validation_loss, epoch->learning_rate, epoch->gradient_norm
 		};
-		Datum		values[5];
-		bool		nulls[5] = {false};
+		Datum		values[7] = {0};
+		bool		nulls[7] = {false};
 
+		nulls[5] = nulls[6] = true;
 		values[0] = Int32GetDatum((int32) i + 1);
 		for (int k = 0; k < 4; k++)
 		{

@@ -4,8 +4,8 @@
  *
  * Nothing else does: no thread, no shared memory, no hook but the end of a
  * transaction, when models read are let go.  Every setting is the
- * session's own (PGC_USERSET); the registry and the rows are guarded by
- * privileges, not by settings.
+ * session's own (PGC_USERSET), but for the number of background jobs; the registry
+ * and the rows are guarded by privileges, not by settings.
  */
 #include "postgres.h"
 
@@ -13,7 +13,9 @@
 
 #include "fmgr.h"
 #include "pg/env.h"
+#include "pg/job.h"
 #include "pg/model_cache.h"
+#include "pg/source_cache.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -21,6 +23,7 @@ PG_MODULE_MAGIC;
 int			lstm_max_memory_kb = 1024 * 1024;
 int			lstm_model_cache_kb = 64 * 1024;
 int			lstm_progress = 10;
+int			lstm_max_jobs = 2;
 double		lstm_train_seconds = 0;
 char	   *lstm_kernels = NULL;
 
@@ -99,7 +102,16 @@ _PG_init(void)
 							   PGC_USERSET, 0,
 							   kernels_check, NULL, NULL);
 
+	DefineCustomIntVariable("lstm.max_jobs",
+							"Sets the number of background jobs of a database that may run at a time.",
+							"Others wait in the queue; 0 starts none.",
+							&lstm_max_jobs,
+							2, 0, 1024,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+
 	model_cache_init();
+	source_cache_init();
 
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("lstm");

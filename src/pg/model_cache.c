@@ -3,7 +3,9 @@
  *		Models that this session has read, kept for its next forecasts.
  *
  * A list, searched in order: a session uses a handful of models.  Each entry has
- * a memory context of its own.
+ * a memory context of its own, and in it what forecasts one window at a time once
+ * that was asked for.  Entries of lstm.predict are found by their bytes, of which
+ * they keep a copy; comparing 50 kB takes some microseconds.
  */
 #include "postgres.h"
 
@@ -21,6 +23,16 @@ typedef struct CacheEntry
 	ModelKey	key;
 	size_t		bytes;
 	NnModel    *model;
+	uint8_t    *value;			/* [length] a copy of its bytes; NULL where key says whose it is */
+	size_t		length;
+
+	/* One window at a time. */
+	NnPredictor *predictor;		/* NULL: none yet */
+	MemoryContext predictor_context;
+	const NnKernels *kernels;	/* it was made with */
+	int			max_memory;		/* it was held against */
+	uint32		horizon;
+	bool		used;			/* somebody has it, or an error came while somebody had */
 } CacheEntry;
 
 static dlist_head entries = DLIST_STATIC_INIT(entries);
@@ -36,7 +48,7 @@ model_cache_find(const ModelKey *key)
 	{
 		CacheEntry *entry = dlist_container(CacheEntry, node, iter.cur);
 
-		if (entry->key.table == key->table && entry->key.xmin == key->xmin &&
+		if (entry->value == NULL && entry->key.table == key->table && entry->key.xmin == key->xmin &&
 			ItemPointerEquals(&entry->key.place, &place))
 		{
 			dlist_move_head(&entries, &entry->node);
@@ -46,8 +58,9 @@ model_cache_find(const ModelKey *key)
 	return NULL;
 }
 
-const NnModel *
-model_cache_add(const ModelKey *key, const uint8_t *bytes, size_t length)
+/* Adds an entry; value: it is found by its bytes. */
+static const NnModel *
+entry_add(const ModelKey *key, const uint8_t *bytes, size_t length, bool value)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "lstm cached model",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -57,11 +70,161 @@ model_cache_add(const ModelKey *key, const uint8_t *bytes, size_t length)
 	entry->context = context;
 	entry->key = *key;
 	entry->model = nn_model_read(env_create(context), bytes, length);
+	entry->length = length;
+	if (value)
+	{
+		entry->value = MemoryContextAllocHuge(context, Max(length, 1));
+		memcpy(entry->value, bytes, length);
+	}
 	entry->bytes = MemoryContextMemAllocated(context, true);
 	MemoryContextSetParent(context, TopMemoryContext);
 	dlist_push_head(&entries, &entry->node);
 	total += entry->bytes;
 	return entry->model;
+}
+
+const NnModel *
+model_cache_add(const ModelKey *key, const uint8_t *bytes, size_t length)
+{
+	return entry_add(key, bytes, length, false);
+}
+
+static void
+entry_drop(CacheEntry *entry)
+{
+	dlist_delete(&entry->node);
+	total -= entry->bytes;
+	MemoryContextDelete(entry->context);
+}
+
+/* Of models found by their bytes a statement may see any number. */
+static void
+values_trim(void)
+{
+	dlist_mutable_iter iter;
+	size_t		most = (size_t) lstm_model_cache_kb * 1024,
+				sum = 0;
+
+	dlist_foreach_modify(iter, &entries)
+	{
+		CacheEntry *entry = dlist_container(CacheEntry, node, iter.cur);
+
+		sum += entry->bytes;
+		if (entry->value != NULL && !entry->used && sum > most)
+		{
+			sum -= entry->bytes;
+			entry_drop(entry);
+		}
+	}
+}
+
+const NnModel *
+model_cache_value(const uint8_t *bytes, size_t length)
+{
+	ModelKey	nobody;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		CacheEntry *entry = dlist_container(CacheEntry, node, iter.cur);
+
+		if (entry->value != NULL && entry->length == length &&
+			memcmp(entry->value, bytes, length) == 0)
+		{
+			dlist_move_head(&entries, &entry->node);
+			return entry->model;
+		}
+	}
+	values_trim();
+	memset(&nobody, 0, sizeof(nobody));
+	return entry_add(&nobody, bytes, length, true);
+}
+
+/* ------------------------------------------------------------------------
+ * Predictors
+ */
+
+static CacheEntry *
+entry_of(const NnModel *model)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		CacheEntry *entry = dlist_container(CacheEntry, node, iter.cur);
+
+		if (entry->model == model)
+			return entry;
+	}
+	return NULL;
+}
+
+static void
+predictor_drop(CacheEntry *entry)
+{
+	if (entry->predictor_context != NULL)
+		MemoryContextDelete(entry->predictor_context);
+	entry->predictor_context = NULL;
+	entry->predictor = NULL;
+	total -= entry->bytes;
+	entry->bytes = MemoryContextMemAllocated(entry->context, true);
+	total += entry->bytes;
+}
+
+static void
+predictor_make(CacheEntry *entry, uint32 horizon)
+{
+	predictor_drop(entry);
+	entry->predictor_context = AllocSetContextCreate(entry->context, "lstm predictor",
+													 ALLOCSET_DEFAULT_SIZES);
+	entry->kernels = env_kernels();
+	entry->max_memory = lstm_max_memory_kb;
+	entry->horizon = horizon;
+	entry->predictor = nn_predictor_create(env_create(entry->predictor_context), entry->model,
+										   entry->kernels, 1, horizon);
+	total -= entry->bytes;
+	entry->bytes = MemoryContextMemAllocated(entry->context, true);
+	total += entry->bytes;
+}
+
+NnPredictor *
+model_cache_predictor(const NnModel *model, uint32 horizon)
+{
+	CacheEntry *entry = entry_of(model);
+
+	if (entry == NULL || entry->used)
+		return NULL;
+	if (entry->predictor == NULL || entry->horizon < horizon ||
+		entry->kernels != env_kernels() || entry->max_memory != lstm_max_memory_kb)
+		predictor_make(entry, horizon);
+	entry->used = true;
+	nn_predictor_forget(entry->predictor);
+	return entry->predictor;
+}
+
+void
+model_cache_predictor_done(const NnModel *model)
+{
+	CacheEntry *entry = entry_of(model);
+
+	if (entry != NULL)
+		entry->used = false;
+}
+
+/* What an error left half done is made anew. */
+static void
+predictors_reclaim(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		CacheEntry *entry = dlist_container(CacheEntry, node, iter.cur);
+
+		if (entry->used)
+			predictor_drop(entry);
+		entry->used = false;
+	}
 }
 
 /* Nobody uses a model now: the oldest go until the rest fits. */
@@ -70,13 +233,10 @@ cache_trim(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
+	predictors_reclaim();
 	while (total > (size_t) lstm_model_cache_kb * 1024)
 	{
-		CacheEntry *entry = dlist_container(CacheEntry, node, dlist_tail_node(&entries));
-
-		dlist_delete(&entry->node);
-		total -= entry->bytes;
-		MemoryContextDelete(entry->context);
+		entry_drop(dlist_container(CacheEntry, node, dlist_tail_node(&entries)));
 	}
 }
 

@@ -9,7 +9,8 @@
  * version, a rename or a lost privilege is seen before the cache is asked.
  *
  * Entries in use stay, since nothing is dropped before the transaction ends;
- * then the least recently used go until the rest fits lstm.model_cache.
+ * then the least recently used go until the rest fits lstm.model_cache.  Models
+ * that are known by their bytes only go earlier: one statement may see any number.
  */
 #ifndef LSTM_MODEL_CACHE_H
 #define LSTM_MODEL_CACHE_H
@@ -17,6 +18,7 @@
 #include "postgres.h"
 
 #include "core/nn_model.h"
+#include "core/nn_predict.h"
 #include "storage/itemptr.h"
 
 typedef struct ModelKey
@@ -31,6 +33,21 @@ extern const NnModel *model_cache_find(const ModelKey *key);
 
 /* Reads bytes, keeps the model and returns it.  Errors as of nn_model_read. */
 extern const NnModel *model_cache_add(const ModelKey *key, const uint8_t *bytes, size_t length);
+
+/*
+ * The model that has these bytes, whose row nobody knows; every byte is compared.  It stays
+ * until the next call of this function or the end of the transaction.
+ */
+extern const NnModel *model_cache_value(const uint8_t *bytes, size_t length);
+
+/*
+ * What forecasts one window at a time with a model of the cache, kept with it: packed weights
+ * and room for values, which take longer to make than to use.  It is the caller's until
+ * model_cache_predictor_done; where an error comes first, the transaction's end frees it.  NULL
+ * where the model is not of the cache, or an error came earlier in this transaction.
+ */
+extern NnPredictor *model_cache_predictor(const NnModel *model, uint32 horizon);
+extern void model_cache_predictor_done(const NnModel *model);
 
 /* To be called once, when the library is loaded. */
 extern void model_cache_init(void);

@@ -2,8 +2,8 @@
  * model_run.c
  *		A model of the registry together with rows to run it on.
  *
- * Cost: reading all rows of the source; the first time a session uses a version,
- * reading and checking its bytes.
+ * Cost: reading all rows of the source, or for a forecast those that it needs (newest.h);
+ * the first time a session uses a version, reading and checking its bytes.
  */
 #include "postgres.h"
 
@@ -23,7 +23,9 @@
 #include "pg/categories.h"
 #include "pg/features.h"
 #include "pg/model_run.h"
+#include "pg/newest.h"
 #include "pg/skip.h"
+#include "pg/source_cache.h"
 #include "pg/space.h"
 
 static char **
@@ -61,7 +63,7 @@ roles_of(const NnModel *model, SourceRoles *roles)
  * A stored source is SQL that the model's owner wrote.  It runs with the
  * caller's rights, so a superuser would run anyone's SQL as a superuser, and the
  * owner of the registry's tables, who sees all models, that of roles he is no
- * member of.
+ * member of and has no grant from.
  */
 static void
 stored_text_check(const RegistryRow *row, const char *what, const char *hint)
@@ -72,8 +74,7 @@ stored_text_check(const RegistryRow *row, const char *what, const char *hint)
 				 errmsg("the stored %s of model \"%s\" is not run as a superuser", what, row->name),
 				 errdetail("Its owner is not a superuser, and the %s would run with your rights.", what),
 				 errhint("%s", hint)));
-	if (!superuser() &&
-		!(OidIsValid(row->owner) && has_privs_of_role(GetUserId(), row->owner)))
+	if (!superuser() && !grants_lend(row->name, row->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the stored %s of model \"%s\" belongs to another role", what, row->name),
@@ -93,31 +94,77 @@ stored_source_check(const RegistryRow *row)
 					  "Look at lstm.models.source, and pass it as argument \"source\" if you trust it.");
 }
 
+void
+model_run_source_check(const RegistryRow *row, const char *hint)
+{
+	stored_text_check(row, "source", hint);
+}
+
+/* Who wrote the stored text that will run: the caller himself where there is none. */
+static Oid
+stored_owner(const ModelRun *run, const char *source)
+{
+	if (source == NULL && !has_privs_of_role(GetUserId(), run->lender->owner))
+		return run->lender->owner;
+	return run->model->spec.holidays[0] != '\0' ? run->row->owner : GetUserId();
+}
+
+/* What model_run_open was asked for. */
+typedef struct RowsWanted
+{
+	const char *source,			/* NULL: the stored one */
+			   *future;			/* NULL: none */
+	const TimestampTz *as_of;	/* NULL: none */
+	uint32		horizon;
+} RowsWanted;
+
 static Source *
 source_open(ModelRun *run, const char *text, bool need_target)
 {
 	return source_bind(text, &run->roles, run->model->time_kind, need_target);
 }
 
+/* The source of the rows, from what the session keeps of it where it can. */
+static Source *
+source_reopen(ModelRun *run, const char *text)
+{
+	Source	   *rows;
+
+	run->kept = source_kept_get(text, &run->row->key);
+	rows = run->kept ? source_kept_bound(run->kept) : NULL;
+	if (rows == NULL)
+	{
+		rows = source_open(run, text, true);
+		if (run->kept)
+			source_kept_bind(run->kept, rows);
+	}
+	rows->roles = run->roles;
+	return rows;
+}
+
+/* newest: as Source has it. */
 static void
-rows_read(ModelRun *run, const char *text, const char *future, const TimestampTz *as_of)
+rows_read(ModelRun *run, const RowsWanted *wanted, uint64 newest)
 {
 	const NnModel *model = run->model;
-	const char *path = text == NULL ? run->lender->search_path : NULL;
+	bool		stored = wanted->source == NULL;
+	const char *path = stored ? run->lender->search_path : NULL;
 	const char *zone = model->zone[0] ? model->zone : NULL;
-	SearchPathGuard guard = search_path_push(path, text == NULL ? zone : NULL);
-	Source	   *rows = source_open(run, text ? text : run->lender->source, true),
+	SearchPathGuard guard = search_path_push(path, stored ? zone : NULL);
+	Source	   *rows = source_reopen(run, stored ? run->lender->source : wanted->source),
 			   *later;
 
 	/* The caller's text is the caller's: not under the stored search_path. */
 	search_path_pop(guard);
 	rows->search_path = path;
 	/* Its days are cut where the training cut them, whoever asks. */
-	rows->time_zone = text == NULL ? zone : NULL;
-	rows->read_only = text == NULL;
+	rows->time_zone = stored ? zone : NULL;
+	rows->read_only = stored;
 	rows->skip = run->skips;
-	later = future ? source_open(run, future, false) : NULL;
-	run->data = source_read(run->env, rows, later, &model->frequency, zone, as_of);
+	rows->newest = source_by_name(rows) ? newest : 0;
+	rows->kept = run->kept;
+	later = wanted->future ? source_open(run, wanted->future, false) : NULL;
+	run->data = source_read(run->env, rows, later, &model->frequency, zone, wanted->as_of);
 }
 
 /* Number of each series among the trained ones, UINT32_MAX where it is unseen. */
@@ -301,14 +348,59 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 	return model_run_open_row(row, row, source, future, as_of, horizon);
 }
 
-ModelRun *
-model_run_open_row(RegistryRow *row, const RegistryRow *lender, const char *source,
-				   const char *future, const TimestampTz *as_of, uint32 horizon)
+/*
+ * Reads the rows and all that is made of them.  newest: as Source has it; false where those are
+ * not enough for the same forecasts.
+ */
+static bool
+rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 newest)
+{
+	NnEnv	   *env = run->env;
+	StoredFence fence;
+	uint32_t   *identity,
+			   *group;
+	bool		enough;
+
+	run->model = run->row->model;
+	fence = stored_fence_begin(stored_owner(run, wanted->source));
+	rows_read(run, wanted, newest);
+	enough = newest_rows_suffice(run, wanted->horizon);
+	if (enough)
+	{
+		step_check(run);
+		unfit_drop(run);
+		identity = identity_find(run);
+		space_bind(env, run->model, run->row->name, identity, run->data);
+		features_read(run, wanted->horizon);
+	}
+	stored_fence_end(fence);
+	if (!enough)
+		return false;
+	categories_apply(env, run->data, &run->roles, run->model->categories);
+	skips_warn(run->data);
+	group = groups_find(run, identity);
+	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
+									group);
+	run->prepared->identity = identity;
+	return newest_data_suffice(run, wanted->horizon);
+}
+
+/* As many of the newest rows as were enough the last times, or seem to be. */
+static uint64
+newest_first(const ModelRun *run, uint64 least)
+{
+	uint64		last = run->kept ? source_kept_newest(run->kept) : 0;
+
+	if (least == 0 || last == PG_UINT64_MAX)
+		return 0;
+	return Max(least, last);
+}
+
+static ModelRun *
+run_create(RegistryRow *row, const RegistryRow *lender, const RowsWanted *wanted)
 {
 	NnEnv	   *env = env_create(CurrentMemoryContext);
 	ModelRun   *run = NN_NEW(env, ModelRun);
-	uint32_t   *identity,
-			   *group;
 
 	run->env = env;
 	run->row = row;
@@ -322,28 +414,61 @@ model_run_open_row(RegistryRow *row, const RegistryRow *lender, const char *sour
 	roles_of(run->model, &run->roles);
 	roles_check_names(&run->roles, (const char *const *) run->model->series, run->model->nseries);
 	run->skips = run->model->spec.on_error == NN_ON_ERROR_SKIP && run->roles.nseries > 0;
-	if (source == NULL)
+	if (wanted->source == NULL)
 		stored_source_check(lender);
 	if (run->model->spec.holidays[0] != '\0')
 		stored_text_check(run->row, "query of holidays",
 						  "Look at it in lstm.describe, and forecast as the model's owner if you trust it.");
-	if (future != NULL && run->roles.nfuture == 0)
+	if (wanted->future != NULL && run->roles.nfuture == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has no future covariates", row->name),
 				 errhint("Leave the argument \"future\" out.")));
-	rows_read(run, source, future, as_of);
-	step_check(run);
-	unfit_drop(run);
+	return run;
+}
+
+ModelRun *
+model_run_open_row(RegistryRow *row, const RegistryRow *lender, const char *source,
+				   const char *future, const TimestampTz *as_of, uint32 horizon)
+{
+	RowsWanted	wanted = {source, future, as_of, horizon};
+	ModelRun   *run = run_create(row, lender, &wanted);
+
+	(void) rows_prepare(run, &wanted, 0);
+	return run;
+}
+
+ModelRun *
+model_run_on(NnEnv *env, const NnModel *model, SourceData *data)
+{
+	ModelRun   *run = NN_NEW(env, ModelRun);
+	uint32_t   *identity,
+			   *group;
+
+	run->env = env;
+	run->model = model;
+	run->data = data;
+	roles_of(model, &run->roles);
 	identity = identity_find(run);
-	space_bind(env, run->model, run->row->name, identity, run->data);
-	features_read(run, horizon);
-	categories_apply(env, run->data, &run->roles, run->model->categories);
-	skips_warn(run->data);
 	group = groups_find(run, identity);
-	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
-									group);
+	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &data->series, group);
 	run->prepared->identity = identity;
+	return run;
+}
+
+ModelRun *
+model_run_open_newest(RegistryRow *row, const RegistryRow *lender, const char *source,
+					  const char *future, const TimestampTz *as_of, uint32 horizon)
+{
+	RowsWanted	wanted = {source, future, as_of, horizon};
+	ModelRun   *run = run_create(row, lender, &wanted);
+	uint64		least = newest_rows(run, horizon, as_of),
+				newest = newest_first(run, least);
+
+	while (!rows_prepare(run, &wanted, newest))
+		newest = newest_rows_more(run, newest);
+	if (run->kept && least > 0 && newest != least)
+		source_kept_set_newest(run->kept, newest == 0 ? PG_UINT64_MAX : newest);
 	return run;
 }
 
@@ -477,6 +602,20 @@ NnPredictor *
 model_run_predictor(const ModelRun *run, uint32 windows, uint32 horizon)
 {
 	return nn_predictor_create(run->env, run->model, env_kernels(), windows, horizon);
+}
+
+NnPredictor *
+model_run_predictor_kept(const ModelRun *run, uint32 horizon)
+{
+	NnPredictor *predictor = model_cache_predictor(run->model, horizon);
+
+	return predictor ? predictor : model_run_predictor(run, 1, horizon);
+}
+
+void
+model_run_predictor_done(const ModelRun *run)
+{
+	model_cache_predictor_done(run->model);
 }
 
 NnWindow

@@ -27,6 +27,7 @@ typedef struct ModelRun
 	bool		skips;			/* bad series are left out */
 	SourceData *data;
 	NnData	   *prepared;
+	struct SourceKept *kept;	/* what the session keeps of the source, see source_cache.h; NULL: nothing */
 } ModelRun;
 
 /*
@@ -45,6 +46,23 @@ extern ModelRun *model_run_open(const char *name, int version, const char *sourc
 extern ModelRun *model_run_open_row(RegistryRow *row, const RegistryRow *lender,
 									const char *source, const char *future,
 									const TimestampTz *as_of, uint32 horizon);
+
+/*
+ * The same for forecasts from the newest rows only: fewer rows may be read where they give the
+ * same ones (newest.h).  Windows at other origins would not be the same.
+ */
+extern ModelRun *model_run_open_newest(RegistryRow *row, const RegistryRow *lender,
+									   const char *source, const char *future,
+									   const TimestampTz *as_of, uint32 horizon);
+
+/*
+ * A model that was trained on a part of data (train_call.h, source_cut.h) together with all of
+ * it.  The result has no row, and lives in env.
+ */
+extern ModelRun *model_run_on(NnEnv *env, const NnModel *model, SourceData *data);
+
+/* Error 42501, with that hint, where model_run_open would not run the stored source of row. */
+extern void model_run_source_check(const RegistryRow *row, const char *hint);
 
 /*
  * First row of series s, among the first so many, that is later than all that the model
@@ -80,6 +98,13 @@ extern void model_run_predict(NnPredictor *predictor, const NnData *data,
 
 /* A predictor for the run's model. */
 extern NnPredictor *model_run_predictor(const ModelRun *run, uint32 windows, uint32 horizon);
+
+/*
+ * The same for one window at a time, from the session's cache where it can be;
+ * model_run_predictor_done gives it back.
+ */
+extern NnPredictor *model_run_predictor_kept(const ModelRun *run, uint32 horizon);
+extern void model_run_predictor_done(const ModelRun *run);
 
 /* Fails unless the future covariates of a window are known for horizon steps. */
 extern void model_run_future_check(const ModelRun *run, const NnWindow *window, uint32 horizon);

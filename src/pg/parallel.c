@@ -7,6 +7,10 @@
  * variable, since a machine with other work would lose more by spinning.  A
  * cancelled leader takes its workers with it (the parallel context is destroyed),
  * an error of a worker is raised in the leader.
+ *
+ * Where the leader has no snapshot, as in a background job, nobody shall have one while
+ * epochs run.  Launching needs one, and workers take it over from the leader: so he keeps
+ * it until all have come, and they let it go as they come.
  */
 #include "postgres.h"
 
@@ -20,6 +24,7 @@
 #include "storage/shm_toc.h"
 #include "storage/spin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
 #include "pg/env.h"
@@ -38,6 +43,8 @@
 /* Where all meet.  count is 0 until the leader knows how many came. */
 typedef struct Gate
 {
+	bool		free;			/* nobody keeps a snapshot */
+	pg_atomic_uint32 present;	/* workers that have come */
 	pg_atomic_uint32 count;
 	pg_atomic_uint32 arrived;
 	pg_atomic_uint32 round;
@@ -108,6 +115,10 @@ lstm_parallel_main(dsm_segment *segment, shm_toc *toc)
 										 nn_kernels_get(gate->kernels));
 	uint32		control;
 
+	if (gate->free)
+		PopActiveSnapshot();
+	pg_atomic_add_fetch_u32(&gate->present, 1);
+	ConditionVariableBroadcast(&gate->turn);
 	member->number = (uint32) ParallelWorkerNumber + 1;
 	member->count = gate_enter(gate);
 	member->meet = gate_meet;
@@ -122,6 +133,9 @@ lstm_parallel_main(dsm_segment *segment, shm_toc *toc)
 		compute_end(control);
 	}
 	PG_END_TRY();
+	/* Who called expects one. */
+	if (gate->free)
+		PushActiveSnapshot(GetTransactionSnapshot());
 }
 
 /* Multiply-adds of forward and backward for one window: each site takes its turn at the weights. */
@@ -161,13 +175,25 @@ workers_wanted(const NnTrainer *trainer)
 }
 
 static void
-gate_create(Gate *gate, const NnTrainer *trainer)
+gate_create(Gate *gate, const NnTrainer *trainer, bool free)
 {
+	gate->free = free;
+	pg_atomic_init_u32(&gate->present, 0);
 	pg_atomic_init_u32(&gate->count, 0);
 	pg_atomic_init_u32(&gate->arrived, 0);
 	pg_atomic_init_u32(&gate->round, 0);
 	ConditionVariableInit(&gate->turn);
 	strlcpy(gate->kernels, trainer->kernels->name, sizeof(gate->kernels));
+}
+
+/* Until that many workers have come; then the leader needs his snapshot no more. */
+static void
+gate_wait_present(Gate *gate, uint32 count)
+{
+	ConditionVariablePrepareToSleep(&gate->turn);
+	while (pg_atomic_read_u32(&gate->present) < count)
+		ConditionVariableSleep(&gate->turn, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
 }
 
 /* With those workers that came, or alone. */
@@ -177,6 +203,11 @@ team_run(NnTrainer *trainer, ParallelContext *pcxt, Gate *gate, void *block)
 	Meeting		meeting = {gate};
 
 	WaitForParallelWorkersToAttach(pcxt);
+	if (gate->free)
+	{
+		gate_wait_present(gate, (uint32) pcxt->nworkers_launched);
+		PopActiveSnapshot();
+	}
 	if (pcxt->nworkers_launched == 0)
 	{
 		nn_trainer_run(trainer);
@@ -196,6 +227,7 @@ parallel_train(NnTrainer *trainer)
 	int			nworkers = workers_wanted(trainer);
 	size_t		size = nn_share_size(trainer->leader);
 	ParallelContext *pcxt;
+	bool		free = !ActiveSnapshotSet();
 	Gate	   *gate;
 	void	   *block;
 
@@ -204,6 +236,8 @@ parallel_train(NnTrainer *trainer)
 		nn_trainer_run(trainer);
 		return;
 	}
+	if (free)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	EnterParallelMode();
 	pcxt = CreateParallelContext("lstm", "lstm_parallel_main", nworkers);
 	shm_toc_estimate_chunk(&pcxt->estimator, sizeof(Gate));
@@ -213,12 +247,14 @@ parallel_train(NnTrainer *trainer)
 	if (pcxt->seg == NULL)
 	{
 		/* No shared memory segment was free. */
+		if (free)
+			PopActiveSnapshot();
 		nn_trainer_run(trainer);
 	}
 	else
 	{
 		gate = shm_toc_allocate(pcxt->toc, sizeof(Gate));
-		gate_create(gate, trainer);
+		gate_create(gate, trainer, free);
 		shm_toc_insert(pcxt->toc, KEY_GATE, gate);
 		/* Aligned as the kernels like it, on every side: segments are mapped to pages. */
 		block = (void *) TYPEALIGN(64, shm_toc_allocate(pcxt->toc, size + 64));

@@ -271,7 +271,7 @@ blocks_run(Permutation *p, const ExplainInput *input)
 	const NnSpec *spec = &p->probe->run->model->spec;
 	uint32		context = spec->context;
 
-	if (input->kind == EXPLAIN_STATIC)
+	if (input->kind == EXPLAIN_STATIC || p->e->whole)
 		return;
 	if (input->kind == EXPLAIN_COLUMN && input->first >= spec->ntargets + spec->npast)
 	{

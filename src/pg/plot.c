@@ -11,19 +11,10 @@
 #include <math.h>
 
 #include "pg/plot.h"
-#include "pg/plot_svg.h"
+#include "pg/plot_axes.h"
 
-#define PLOT_WIDTH 860
-#define PLOT_HEIGHT 400
-#define PLOT_TOP 88
-#define PLOT_BOTTOM 350
-#define PLOT_RIGHT 838
-#define PLOT_MARGIN 16
-#define PLOT_Y_TICKS 7
-
-/* Pixels that a label of the time axis wants, the gap beside it included. */
-#define PLOT_X_TICK 96
-#define PLOT_X_GAP 16
+/* An interval may take so many times the values' own range on either side. */
+#define INTERVAL_SPANS 2.5
 
 /* The points of one line, history's last one first for those that follow it. */
 typedef struct PlotLine
@@ -41,31 +32,41 @@ has_interval(const PlotForecast *plot)
 	return false;
 }
 
-static void
-range_widen(double *low, double *high, uint32 n, const double *values)
+/* The range of the value axis. */
+typedef struct ValueRange
 {
-	for (uint32 i = 0; values != NULL && i < n; i++)
-		if (isfinite(values[i]))
-		{
-			*low = Min(*low, values[i]);
-			*high = Max(*high, values[i]);
-		}
-}
+	double		low, high;
+	bool		cut;			/* the interval goes on beyond it */
+} ValueRange;
 
 /* False when there is nothing to draw. */
 static bool
-value_range(const PlotForecast *plot, double *low, double *high)
+value_range(const PlotForecast *plot, ValueRange *range)
 {
-	*low = INFINITY;
-	*high = -INFINITY;
-	range_widen(low, high, plot->nhistory, plot->history);
-	range_widen(low, high, plot->nforecast, plot->forecast);
+	double		low = INFINITY,
+				high = -INFINITY,
+				most;
+
+	plot_range(&low, &high, plot->nhistory, plot->history);
+	plot_range(&low, &high, plot->nforecast, plot->forecast);
+	*range = (ValueRange) {low, high, false};
 	if (has_interval(plot))
 	{
-		range_widen(low, high, plot->nforecast, plot->lower);
-		range_widen(low, high, plot->nforecast, plot->upper);
+		plot_range(&range->low, &range->high, plot->nforecast, plot->lower);
+		plot_range(&range->low, &range->high, plot->nforecast, plot->upper);
 	}
-	return *low <= *high;
+	most = INTERVAL_SPANS * (high - low);
+	if (low < high && isfinite(most) && range->low < low - most)
+	{
+		range->low = low - most;
+		range->cut = true;
+	}
+	if (low < high && isfinite(most) && range->high > high + most)
+	{
+		range->high = high + most;
+		range->cut = true;
+	}
+	return range->low <= range->high;
 }
 
 static void
@@ -76,69 +77,42 @@ time_range(const PlotForecast *plot, int64 *from, int64 *to)
 		plot->history_time[plot->nhistory - 1];
 }
 
-/* The longest label decides how much room the axis takes. */
-static double
-axis_left(const PlotTicks *ticks)
-{
-	double		widest = 0;
-
-	for (int i = 0; i < ticks->n; i++)
-		widest = Max(widest, plot_text_width(ticks->label[i], 12));
-	return PLOT_MARGIN + widest + 8;
-}
-
+/* Seconds are left out where both times have none. */
 static void
-draw_value_axis(NnText *svg, const PlotScale *y, const PlotTicks *ticks, double left)
+seconds_cut(char *from, char *to)
 {
-	for (int i = 0; i < ticks->n; i++)
-	{
-		double		at = plot_scale(y, ticks->at[i]);
+	size_t		n = strlen(from),
+				m = strlen(to);
 
-		plot_line(svg, "grid", left, at, PLOT_RIGHT, at);
-		plot_text(svg, left - 8, at + 4, "label", "end", ticks->label[i], 0);
-	}
-}
-
-static void
-draw_time_axis(NnText *svg, const NnEnv *env, const PlotForecast *plot, const PlotScale *x)
-{
-	NnTick		ticks[16];
-	int64		from,
-				to;
-	double		left = x->from;
-	double		wanted = PLOT_X_TICK;
-	uint32		n;
-
-	time_range(plot, &from, &to);
-	if (plot->kind == NN_TIME_INTEGER)
-		wanted = Max(wanted, PLOT_X_GAP +
-					 plot_text_width(nn_time_print(env, plot->kind, to), 12));
-	n = nn_calendar_ticks(plot->kind, from, to,
-						  Max(3, Min(16, (uint32) ((PLOT_RIGHT - left) / wanted))), ticks);
-	plot_line(svg, "axis", left, PLOT_BOTTOM, PLOT_RIGHT, PLOT_BOTTOM);
-	for (uint32 i = 0; i < n; i++)
-	{
-		double		at = plot_scale(x, (double) ticks[i].time);
-		double		half = plot_text_width(ticks[i].label, 12) / 2;
-
-		plot_line(svg, "axis", at, PLOT_BOTTOM, at, PLOT_BOTTOM + 5);
-		/* Labels at the ends lean inwards rather than over the edge. */
-		plot_text(svg, Min(Max(at, PLOT_MARGIN / 2 + half), PLOT_WIDTH - PLOT_MARGIN / 2 - half),
-				  PLOT_BOTTOM + 20, "label", "middle", ticks[i].label, 0);
-	}
+	if (n < 19 || m < 19 || strcmp(from + n - 3, ":00") != 0 || strcmp(to + m - 3, ":00") != 0)
+		return;
+	from[n - 3] = to[m - 3] = '\0';
 }
 
 /* What the ticks leave open: the year of a day, the day of an hour. */
 static void
-draw_time_range(NnText *svg, const NnEnv *env, const PlotForecast *plot)
+draw_time_range(NnText *svg, const PlotFrame *frame, const PlotForecast *plot)
 {
-	int64		from,
-				to;
+	int64		first,
+				last;
+	char	   *from,
+			   *to;
 
-	time_range(plot, &from, &to);
-	plot_text(svg, PLOT_RIGHT, PLOT_HEIGHT - 10, "label", "end",
-			  nn_format(env, "%s to %s", nn_time_print(env, plot->kind, from),
-						nn_time_print(env, plot->kind, to)), 0);
+	time_range(plot, &first, &last);
+	from = nn_time_print(svg->env, plot->kind, first);
+	to = nn_time_print(svg->env, plot->kind, last);
+	if (plot->kind != NN_TIME_INTEGER)
+		seconds_cut(from, to);
+	plot_note(svg, frame, first == last ? from : nn_format(svg->env, "%s to %s", from, to));
+}
+
+/* The pixel of a bound, at the axis' end where it is beyond. */
+static double
+bound_scale(const PlotScale *y, const double *bound, uint32 i)
+{
+	if (bound == NULL || !isfinite(bound[i]))
+		return NAN;
+	return plot_scale(y, Min(Max(bound[i], y->low), y->high));
 }
 
 static PlotLine
@@ -151,7 +125,7 @@ history_line(const NnEnv *env, const PlotForecast *plot, const PlotScale *x, con
 	for (uint32 i = 0; i < line.n; i++)
 	{
 		line.x[i] = plot_scale(x, (double) plot->history_time[i]);
-		line.value[i] = isfinite(plot->history[i]) ? plot_scale(y, plot->history[i]) : NAN;
+		line.value[i] = plot_scale(y, plot->history[i]);
 	}
 	return line;
 }
@@ -176,85 +150,75 @@ forecast_line(const NnEnv *env, const PlotForecast *plot, const PlotLine *histor
 	for (uint32 i = 0; i < plot->nforecast; i++, line.n++)
 	{
 		line.x[line.n] = plot_scale(x, (double) plot->forecast_time[i]);
-		line.value[line.n] = isfinite(plot->forecast[i]) ? plot_scale(y, plot->forecast[i]) : NAN;
-		line.lower[line.n] = plot->lower != NULL && isfinite(plot->lower[i]) ?
-			plot_scale(y, plot->lower[i]) : NAN;
-		line.upper[line.n] = plot->upper != NULL && isfinite(plot->upper[i]) ?
-			plot_scale(y, plot->upper[i]) : NAN;
+		line.value[line.n] = plot_scale(y, plot->forecast[i]);
+		line.lower[line.n] = bound_scale(y, plot->lower, i);
+		line.upper[line.n] = bound_scale(y, plot->upper, i);
 	}
 	return line;
 }
 
 static void
-draw_lines(NnText *svg, const NnEnv *env, const PlotForecast *plot, const PlotScale *x,
+draw_lines(NnText *svg, const PlotFrame *frame, const PlotForecast *plot, const PlotScale *x,
 		   const PlotScale *y)
 {
-	PlotLine	history = history_line(env, plot, x, y);
-	PlotLine	forecast = forecast_line(env, plot, &history, x, y);
+	PlotLine	history = history_line(svg->env, plot, x, y);
+	PlotLine	forecast = forecast_line(svg->env, plot, &history, x, y);
 
 	if (has_interval(plot))
 		plot_band(svg, "band", forecast.n, forecast.x, forecast.lower, forecast.upper);
 	if (plot->nhistory > 0 && plot->nforecast > 0)
-		plot_line(svg, "origin", history.x[history.n - 1], PLOT_TOP, history.x[history.n - 1],
-				  PLOT_BOTTOM);
+		plot_line(svg, "origin", history.x[history.n - 1], frame->top, history.x[history.n - 1],
+				  frame->bottom);
 	plot_polyline(svg, "history", history.n, history.x, history.value);
 	plot_polyline(svg, "forecast", forecast.n, forecast.x, forecast.value);
+	/* Where history ends unknown, one step ahead is a point, and deserves to be seen. */
+	if (forecast.n > 0 && forecast.n <= 2 && isfinite(forecast.value[forecast.n - 1]))
+		plot_circle(svg, "forecast", forecast.x[forecast.n - 1], forecast.value[forecast.n - 1], 3);
 }
 
 static void
-draw_legend(NnText *svg, const NnEnv *env, const PlotForecast *plot)
+draw_legend(NnText *svg, const PlotForecast *plot, bool cut)
 {
 	double		x = PLOT_MARGIN;
 
 	if (plot->nhistory > 0)
-		x = plot_legend(svg, x, 52, "history", false, "history");
+		x = plot_legend(svg, x, "history", PLOT_SAMPLE_LINE, "history");
 	if (plot->nforecast > 0)
-		x = plot_legend(svg, x, 52, "forecast", false, "forecast");
+		x = plot_legend(svg, x, "forecast", PLOT_SAMPLE_LINE, "forecast");
 	if (has_interval(plot))
-		plot_legend(svg, x, 52, "band", true,
-					nn_format(env, "%g%% prediction interval", plot->confidence_level * 100));
+		plot_legend(svg, x, "band", PLOT_SAMPLE_BOX,
+					nn_format(svg->env, "%.12g%% prediction interval%s", plot->confidence_level * 100,
+							  cut ? ", wider than the axis" : ""));
 }
 
 static void
-draw_plot(NnText *svg, const NnEnv *env, const PlotForecast *plot, double low, double high)
+draw_plot(NnText *svg, PlotFrame *frame, const PlotForecast *plot, const ValueRange *range)
 {
-	PlotTicks	ticks;
-	PlotScale	x = {.to = PLOT_RIGHT},
-				y = {.from = PLOT_BOTTOM, .to = PLOT_TOP};
+	PlotScale	x,
+				y = plot_value_axis(svg, frame, range->low, range->high, false, plot->y_label);
 	int64		from,
 				to;
 
-	plot_ticks_nice(&low, &high, PLOT_Y_TICKS, &ticks);
-	y.low = low;
-	y.high = high;
 	time_range(plot, &from, &to);
-	x.low = (double) from;
-	x.high = (double) to;
-	x.from = axis_left(&ticks);
-
-	draw_value_axis(svg, &y, &ticks, x.from);
-	draw_time_axis(svg, env, plot, &x);
-	draw_lines(svg, env, plot, &x, &y);
-	draw_time_range(svg, env, plot);
-	plot_text(svg, PLOT_MARGIN, PLOT_TOP - 14, "label", "start", plot->y_label, 80);
-	draw_legend(svg, env, plot);
+	x = plot_time_axis(svg, frame, plot->kind, from, to);
+	draw_lines(svg, frame, plot, &x, &y);
+	draw_time_range(svg, frame, plot);
+	draw_legend(svg, plot, range->cut);
 }
 
 char *
 plot_forecast_svg(const NnEnv *env, const PlotForecast *plot)
 {
 	NnText		svg;
-	double		low,
-				high;
+	ValueRange	range;
+	PlotFrame	frame;
 
 	nn_text_init(&svg, env);
-	plot_begin(&svg, PLOT_WIDTH, PLOT_HEIGHT, plot->title);
-	plot_text(&svg, PLOT_MARGIN, 28, "title", "start", plot->title, 76);
-	if (value_range(plot, &low, &high))
-		draw_plot(&svg, env, plot, low, high);
+	frame = plot_frame(&svg, PLOT_WIDTH, PLOT_HEIGHT, plot->title);
+	if (value_range(plot, &range))
+		draw_plot(&svg, &frame, plot, &range);
 	else
-		plot_text(&svg, PLOT_WIDTH / 2.0, PLOT_HEIGHT / 2.0, "label", "middle",
-				  "no known values to draw", 0);
+		plot_nothing(&svg, &frame, "no known values to draw");
 	plot_end(&svg);
 	return svg.data;
 }

@@ -3,7 +3,7 @@
  *		lstm.plot_forecast: one series of a model, its past and its forecast.
  *
  * Collects numbers; the drawing is plot.c's.  Costs one forecast of one series
- * beyond reading the source.
+ * beyond reading the source; of a joint model forecasts of all its series.
  */
 #include "postgres.h"
 
@@ -11,7 +11,6 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/xml.h"
 
 #include "pg/env.h"
 #include "pg/model_run.h"
@@ -25,8 +24,14 @@ enum
 	ARG_FUTURE, ARG_VERSION
 };
 
-/* Rows of the past that are drawn when nobody says how many: horizons, or the context. */
-#define HISTORY_HORIZONS 4
+/*
+ * Rows of the past that are drawn when nobody says how many: the context, but at least so
+ * many horizons and rows, and at most so many horizons, lest the forecast becomes too
+ * narrow to read.
+ */
+#define HISTORY_LEAST 4
+#define HISTORY_MOST 8
+#define HISTORY_ROWS 24
 
 /* Number of the named series (NULL: the first); error 22023 when there is none. */
 static uint32
@@ -91,26 +96,23 @@ history_fill(const ModelRun *run, uint32 s, uint32 k, uint32 wanted, PlotForecas
 	plot->history = value;
 }
 
+/* Of series s: numbers [horizon][ntargets], of which target k is drawn; time: of their rows. */
 static void
-forecast_fill(const ModelRun *run, uint32 s, uint32 k, uint32 horizon, double level,
-			  PlotForecast *plot)
+forecast_take(const ModelRun *run, const NnWindow *window, uint32 k, uint32 horizon,
+			  const double *point, const double *low, const double *high, PlotForecast *plot)
 {
-	uint32		ntargets = (uint32) run->roles.ntargets;
-	NnWindow	window = model_run_newest(run, s);
-	size_t		values = (size_t) horizon * ntargets;
-	double	   *all = NN_NEW_ARRAY(run->env, double, 3 * values),
-			   *one = NN_NEW_ARRAY(run->env, double, 3 * (size_t) horizon);
+	uint32		G = (uint32) run->roles.ntargets,
+				s = window->series;
+	int64		origin = (int64) window->origin - run->data->series.first[s];
+	double	   *one = NN_NEW_ARRAY(run->env, double, 3 * (size_t) horizon);
 	int64	   *time = NN_NEW_ARRAY(run->env, int64, horizon);
-	NnPredictor *predictor = model_run_predictor(run, 1, horizon);
 
-	model_run_future_check(run, &window, horizon);
-	model_run_predict(predictor, run->prepared, &window, 1, horizon, &level, 1, all, all + values,
-					  all + 2 * values);
 	for (uint32 h = 0; h < horizon; h++)
 	{
-		time[h] = axis_time(run, s, (int64) run->data->series.history[s] + h);
-		for (uint32 part = 0; part < 3; part++)
-			one[part * (size_t) horizon + h] = all[part * values + (size_t) h * ntargets + k];
+		time[h] = axis_time(run, s, origin + 1 + h);
+		one[h] = point[(size_t) h * G + k];
+		one[horizon + h] = low[(size_t) h * G + k];
+		one[2 * (size_t) horizon + h] = high[(size_t) h * G + k];
 	}
 	plot->nforecast = horizon;
 	plot->forecast_time = time;
@@ -119,39 +121,113 @@ forecast_fill(const ModelRun *run, uint32 s, uint32 k, uint32 horizon, double le
 	plot->upper = one + 2 * (size_t) horizon;
 }
 
+static void
+forecast_fill(const ModelRun *run, const PlotCall *call, PlotForecast *plot)
+{
+	NnWindow	window = model_run_newest(run, call->series);
+	size_t		values = (size_t) call->horizon * run->roles.ntargets;
+	double	   *all = NN_NEW_ARRAY(run->env, double, 3 * values);
+	NnPredictor *predictor = model_run_predictor(run, 1, call->horizon);
+
+	model_run_future_check(run, &window, call->horizon);
+	model_run_predict(predictor, run->prepared, &window, 1, call->horizon, &call->level, 1, all,
+					  all + values, all + 2 * values);
+	forecast_take(run, &window, call->target, call->horizon, all, all + values, all + 2 * values,
+				  plot);
+}
+
+/* What joint_put looks for, and where it goes. */
+typedef struct JointPlot
+{
+	const PlotCall *call;
+	const char *series;
+	uint32		target;
+	PlotForecast *plot;
+} JointPlot;
+
+static void
+joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+		  const double *low, const double *high)
+{
+	JointPlot  *wanted = host;
+
+	if (strcmp(run->data->series.name[window->series], wanted->series) == 0)
+		forecast_take(run, window, wanted->call->target, wanted->call->horizon, point, low, high,
+					  wanted->plot);
+}
+
+char *
+plot_model_svg(const ModelRun *run, JointModel *joint, const PlotCall *call)
+{
+	uint32		horizon = call->horizon,
+				history = call->history;
+	const char *series = model_run_series(run, call->series),
+			   *target = run->roles.target[call->target];
+	PlotForecast plot = {.kind = run->data->kind, .confidence_level = call->level, .y_label = target};
+	JointPlot	wanted = {call, run->data->series.name[call->series], call->target, &plot};
+
+	if (history == 0)
+		history = Max(Max(Min(run->model->spec.context, HISTORY_MOST * horizon),
+						  HISTORY_LEAST * horizon), HISTORY_ROWS);
+	plot.title = nn_format(run->env, "%s%s%s%s%s: next %u step%s", call->model, series ? ", " : "",
+						   series ? series : "", run->roles.ntargets > 1 ? ", " : "",
+						   run->roles.ntargets > 1 ? target : "", horizon, horizon == 1 ? "" : "s");
+	history_fill(run, call->series, call->target, history, &plot);
+	if (joint != NULL)
+		joint_forecast(joint, horizon, &call->level, 1, joint_put, &wanted);
+	else
+		forecast_fill(run, call, &plot);
+	return plot_forecast_svg(run->env, &plot);
+}
+
+/* ------------------------------------------------------------------------
+ * The SQL function
+ */
+
+/* Rows of history, as many as one likes; 0: the argument is NULL. */
+static uint32
+argument_history(FunctionCallInfo fcinfo)
+{
+	int32		history = PG_ARGISNULL(ARG_HISTORY) ? 0 : PG_GETARG_INT32(ARG_HISTORY);
+
+	if (!PG_ARGISNULL(ARG_HISTORY) && history < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"history\" is %d, outside of its range", history),
+				 errhint("Give a number of rows from 1 on.")));
+	return (uint32) history;
+}
+
+Datum
+plot_xml(MemoryContext context, const char *svg)
+{
+	MemoryContext before = MemoryContextSwitchTo(context);
+	Datum		result = PointerGetDatum(cstring_to_text(svg));
+
+	MemoryContextSwitchTo(before);
+	return result;
+}
+
 Datum
 lstm_plot_forecast(PG_FUNCTION_ARGS)
 {
 	CallMemory	memory = call_memory_begin();
-	char	   *name = argument_text_required(fcinfo, ARG_MODEL, "model");
-	uint32		horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
-				history = argument_steps(fcinfo, ARG_HISTORY, "history", 0);
-	double		level = argument_level(fcinfo, ARG_LEVEL);
-	ModelRun   *run = model_run_open(name, argument_version(fcinfo, ARG_VERSION),
-									 argument_text(fcinfo, ARG_SOURCE),
-									 argument_text(fcinfo, ARG_FUTURE), NULL, horizon);
-	uint32		s = series_find(run, argument_text(fcinfo, ARG_SERIES)),
-				k = target_find(run, argument_text(fcinfo, ARG_TARGET));
-	PlotForecast plot = {.kind = run->data->kind, .confidence_level = level,
-	.y_label = run->roles.target[k]};
-	const char *series = model_run_series(run, s);
-	char	   *svg;
-	xmltype    *result;
+	PlotCall	call = {
+		.model = argument_text_required(fcinfo, ARG_MODEL, "model"),
+		.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
+		.history = argument_history(fcinfo),
+		.level = argument_level(fcinfo, ARG_LEVEL)
+	};
+	JointModel *joint;
+	ModelRun   *run = joint_or_model_open(call.model, argument_version(fcinfo, ARG_VERSION),
+										  argument_text(fcinfo, ARG_SOURCE),
+										  argument_text(fcinfo, ARG_FUTURE), NULL, &call.horizon,
+										  &joint);
+	Datum		result;
 
-	if (horizon == 0)
-		horizon = run->model->spec.forecast_horizon;
-	if (history == 0)
-		history = Max(run->model->spec.context, HISTORY_HORIZONS * horizon);
-	nn_forecast_check(run->env, &run->model->spec, horizon);
-	plot.title = nn_format(run->env, "%s%s%s%s%s: next %u step%s", name, series ? ", " : "",
-						   series ? series : "", run->roles.ntargets > 1 ? ", " : "",
-						   run->roles.ntargets > 1 ? run->roles.target[k] : "", horizon,
-						   horizon == 1 ? "" : "s");
-	history_fill(run, s, k, history, &plot);
-	forecast_fill(run, s, k, horizon, level, &plot);
-	svg = plot_forecast_svg(run->env, &plot);
-	MemoryContextSwitchTo(memory.caller);
-	result = (xmltype *) cstring_to_text(svg);
+	call.series = series_find(run, argument_text(fcinfo, ARG_SERIES));
+	call.target = target_find(run, argument_text(fcinfo, ARG_TARGET));
+	result = plot_xml(memory.caller, plot_model_svg(run, joint, &call));
 	call_memory_end(memory);
-	PG_RETURN_XML_P(result);
+	PG_RETURN_DATUM(result);
 }

@@ -3,12 +3,13 @@
  *		Models as rows: reading them, and adding versions.
  *
  * Knows the two tables of the registry and nothing of networks; the model's
- * bytes go through nn_model_read.  Everything but two things runs with the
+ * bytes go through nn_model_read.  Everything but three things runs with the
  * caller's rights.  One is registry_name_owner, which asks as the tables' owner,
  * as a foreign key does: a name that row-level security hides is taken all the
  * same, and that is better said before hours of training than after.  It gives
- * away that a name exists, as a unique index would.  The other is the trigger
- * lstm_models_cascade.
+ * away that a name exists, as a unique index would.  Another is the trigger
+ * lstm_models_cascade.  The third is a version that lstm.retrain adds to another's
+ * model: what of it is SQL must be the owner's own.
  *
  * Reading a model costs two index lookups and, the first time in a session, a
  * detoasted copy of its bytes (about 5 ms for 4 MB) and what nn_model_read takes to
@@ -35,6 +36,8 @@
 #include "utils/syscache.h"
 
 #include "core/nn_env.h"
+#include "pg/env.h"
+#include "pg/lineage.h"
 #include "pg/model_cache.h"
 #include "pg/registry.h"
 
@@ -74,8 +77,7 @@ registry_end(int nest_level)
 	AtEOXact_GUC(false, nest_level);
 }
 
-/* One statement; returns the number of its rows.  nulls may be NULL. */
-static uint64
+uint64
 registry_run(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls,
 			 bool read_only)
 {
@@ -137,18 +139,17 @@ registry_lock(const char *name)
 						Int32GetDatum((int32) hash));
 }
 
-/* The owner of lstm.models. */
-static Oid
-registry_table_owner(void)
+Oid
+registry_table_owner(const char *table)
 {
-	Oid			relid = get_relname_relid("models", get_namespace_oid("lstm", false));
+	Oid			relid = get_relname_relid(table, get_namespace_oid("lstm", false));
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"lstm.models\" does not exist"),
+				 errmsg("table \"lstm.%s\" does not exist", table),
 				 errhint("Run CREATE EXTENSION lstm.")));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
@@ -161,21 +162,17 @@ registry_name_owner(const char *name, const char *other_than)
 	Oid			types[2] = {TEXTOID, TEXTOID};
 	Datum		values[2];
 	char		nulls[2] = {' ', other_than == NULL ? 'n' : ' '};
-	Oid			user;
-	int			security;
+	RegistryRole before;
 	uint64		found;
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = other_than == NULL ? (Datum) 0 : CStringGetTextDatum(other_than);
 
-	/* An error in between restores the user with the (sub)transaction. */
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(registry_table_owner(),
-						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	before = registry_role_begin("models");
 	found = registry_run("SELECT owner FROM lstm.models"
 						 " WHERE name = $1 AND owner::text IS DISTINCT FROM $2 LIMIT 1",
 						 2, types, values, nulls, false);
-	SetUserIdAndSecContext(user, security);
+	registry_write_end(before);
 
 	return found == 0 ? NULL : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
@@ -190,13 +187,24 @@ registry_require_own(const char *name)
 	if (owner == NULL)
 		return;
 
-	/* Who may act as the owner is told whom to act as; others learn only that it is taken. */
+	/*
+	 * Who may act as the owner is told whom to act as, who has a grant what it allows;
+	 * others learn only that the name is taken.
+	 */
 	role = get_role_oid(owner, true);
 	if (OidIsValid(role) && has_privs_of_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" belongs to role \"%s\"", name, owner),
 				 errhint("SET ROLE to it to add a version, or choose another name.")));
+	if (grants_allow(name, owner, MODEL_USE))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("model \"%s\" belongs to role \"%s\"", name, owner),
+				 grants_allow(name, owner, MODEL_RETRAIN) ?
+				 errhint("What you were granted is lstm.retrain, which adds a version with the settings of"
+						 " another; for settings of your own choose another name.") :
+				 errhint("What you were granted does not add versions.  Choose another name.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
 			 errmsg("model \"%s\" belongs to another role", name),
@@ -274,6 +282,23 @@ lstm_models_guard(PG_FUNCTION_ARGS)
 	" AND (owner = $3 OR pg_has_role(to_regrole(quote_ident(owner::text))::oid," \
 	" to_regrole(quote_ident($3::text))::oid, 'USAGE'))"
 
+char *
+registry_member_of(const char *name, int version)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, NAMEOID};
+	Datum		values[3] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+	bool		isnull;
+
+	if (registry_run("SELECT owner FROM lstm.models WHERE name = $1 AND version = $2",
+					 2, types, values, NULL, false) == 0)
+		return NULL;
+	values[2] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (registry_run("SELECT name FROM lstm.models" JOINT_MODELS_OF_MEMBER " ORDER BY name LIMIT 1",
+					 3, types, values, NULL, false) == 0)
+		return NULL;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
 /*
  * Raises 2BP01 when a joint model that the caller may use has that version (name, number,
  * owner) for a member.  Joint models of others do not hold it: they say what they lack when
@@ -345,10 +370,23 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 					 " ELSE m.value END ORDER BY m.ordinality)"
 					 " FROM jsonb_array_elements(joint->'members') WITH ORDINALITY m))"
 					 JOINT_MODELS_OF_MEMBER, 5, types, values, NULL, false);
+		registry_run("UPDATE lstm.forecasts SET model = $4,"
+					 " version = CASE version WHEN $2 THEN $5 ELSE version END"
+					 " WHERE model = $1 AND (version = $2"
+					 " OR NOT EXISTS (SELECT FROM lstm.models WHERE name = $1))",
+					 5, types, values, NULL, false);
 	}
 	else
+	{
 		registry_run("DELETE FROM lstm.model_values WHERE name = $1 AND version = $2",
 					 2, types, values, NULL, false);
+		/* Numbers above those that remain are given again. */
+		registry_run("DELETE FROM lstm.forecasts WHERE model = $1 AND version >"
+					 " coalesce((SELECT max(version) FROM lstm.models WHERE name = $1), 0)",
+					 1, types, values, NULL, false);
+	}
+	grants_cascade(TextDatumGetCString(values[0]), NameStr(*DatumGetName(values[2])),
+				   updated ? TextDatumGetCString(values[3]) : NULL);
 	SetUserIdAndSecContext(user, security);
 	registry_end(nest_level);
 	return PointerGetDatum(NULL);
@@ -358,8 +396,7 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
  * Versions
  */
 
-/* Raises 42704; the hint is the nearest name that the caller sees. */
-static void __attribute__((noreturn))
+void
 registry_fail_unknown(const char *name, bool read_only)
 {
 	uint64		count = registry_run_name("SELECT DISTINCT name FROM lstm.models WHERE name <> $1"
@@ -382,7 +419,8 @@ registry_fail_unknown(const char *name, bool read_only)
 RegistryVersions *
 registry_versions(const char *name, bool read_only)
 {
-	uint64		count = registry_run_name("SELECT version, deployed FROM lstm.models"
+	uint64		count = registry_run_name("SELECT version, deployed, deployed_at IS NOT NULL"
+										  " FROM lstm.models"
 										  " WHERE name = $1 ORDER BY version",
 										  name, 0, read_only);
 	RegistryVersions *versions;
@@ -393,6 +431,7 @@ registry_versions(const char *name, bool read_only)
 	versions->name = pstrdup(name);
 	versions->count = (int) count;
 	versions->version = palloc(count * sizeof(int));
+	versions->promoted = palloc(count * sizeof(bool));
 	for (uint64 i = 0; i < count; i++)
 	{
 		bool		isnull;
@@ -401,6 +440,7 @@ registry_versions(const char *name, bool read_only)
 		versions->version[i] = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
 		if (DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)))
 			versions->deployed = versions->version[i];
+		versions->promoted[i] = DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	return versions;
 }
@@ -451,7 +491,7 @@ registry_set_deployed(const char *name, int version)
 					  " WHERE name = $1 AND deployed AND version <> $2",
 					  name, version, false);
 	if (version != 0)
-		registry_run_name("UPDATE lstm.models SET deployed = true"
+		registry_run_name("UPDATE lstm.models SET deployed = true, deployed_at = now()"
 						  " WHERE name = $1 AND version = $2 AND NOT deployed",
 						  name, version, false);
 }
@@ -479,7 +519,7 @@ registry_row_owner(const char *owner)
 {
 	Oid			role = get_role_oid(owner, true);
 
-	if (OidIsValid(role) && superuser_arg(role) && !superuser_arg(registry_table_owner()))
+	if (OidIsValid(role) && superuser_arg(role) && !superuser_arg(registry_table_owner("models")))
 		return InvalidOid;
 	return role;
 }
@@ -501,6 +541,7 @@ registry_row_model(RegistryRow *row)
 	*(ItemPointer) DatumGetPointer(registry_value(7)), DatumGetTransactionId(registry_value(8))};
 	const NnModel *model = model_cache_find(&key);
 
+	row->key = key;
 	row->length = toast_raw_datum_size(value) - VARHDRSZ;
 	if (model == NULL)
 	{
@@ -512,6 +553,44 @@ registry_row_model(RegistryRow *row)
 	row->model = model;
 }
 
+#define REGISTRY_ROW \
+	"SELECT m.version, m.owner, m.source, m.search_path, v.model," \
+	" v.tableoid, v.ctid, v.xmin, m.joint" \
+	" FROM lstm.models m LEFT JOIN lstm.model_values v" \
+	" ON v.name = m.name AND v.version = m.version" \
+	" WHERE (v.model IS NOT NULL OR m.joint IS NOT NULL)" \
+	" AND m.name = $1 AND "
+
+/*
+ * The row of that version (0: the deployed one); the number of rows.  What every forecast
+ * begins with is planned once in a session: the server plans anew when tables, policies, the
+ * role or the search_path are others.
+ */
+static uint64
+registry_run_version(const char *name, int version)
+{
+	static SPIPlanPtr plans[2] = {NULL, NULL};
+	SPIPlanPtr *plan = &plans[version != 0];
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int32GetDatum(version)};
+
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	fresh = SPI_prepare(version != 0 ? REGISTRY_ROW "m.version = $2" :
+										REGISTRY_ROW "m.deployed", 2, types);
+
+		if (fresh == NULL || SPI_keepplan(fresh) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("statement on the model registry failed: %s",
+							SPI_result_code_string(SPI_result)),
+					 errhint("Check that extension \"lstm\" is installed completely.")));
+		*plan = fresh;
+	}
+	(void) SPI_execute_plan(*plan, values, NULL, true, 0);
+	return SPI_processed;
+}
+
 RegistryRow *
 registry_find(const char *name, int version)
 {
@@ -520,20 +599,7 @@ registry_find(const char *name, int version)
 	int			nest_level = registry_begin();
 	bool		isnull;
 
-	if (registry_run_name(version == 0 ?
-						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
-						  " v.tableoid, v.ctid, v.xmin, m.joint"
-						  " FROM lstm.models m LEFT JOIN lstm.model_values v"
-						  " ON v.name = m.name AND v.version = m.version"
-						  " WHERE (v.model IS NOT NULL OR m.joint IS NOT NULL)"
-						  " AND m.name = $1 AND m.deployed" :
-						  "SELECT m.version, m.owner, m.source, m.search_path, v.model,"
-						  " v.tableoid, v.ctid, v.xmin, m.joint"
-						  " FROM lstm.models m LEFT JOIN lstm.model_values v"
-						  " ON v.name = m.name AND v.version = m.version"
-						  " WHERE (v.model IS NOT NULL OR m.joint IS NOT NULL)"
-						  " AND m.name = $1 AND m.version = $2",
-						  name, version, true) == 0)
+	if (registry_run_version(name, version) == 0)
 	{
 		RegistryVersions *versions = registry_versions(name, true);
 
@@ -572,7 +638,8 @@ registry_get(const char *name, int version)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("model \"%s\" is a joint model, and a model that was trained is needed here", name),
-				 errdetail("Joint models have forecast, hindcast, evaluate, exceedance and describe."),
+				 errdetail("Joint models have forecast, hindcast, evaluate, exceedance, describe, "
+						   "plot_forecast and report."),
 				 errhint("Name one of the members that lstm.describe shows.")));
 	return row;
 }
@@ -588,12 +655,85 @@ registry_text_or_null(const char *text, char *null)
 	return text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
-static void
-registry_insert_row(const RegistryEntry *entry, int version)
+static bool
+registry_texts_equal(const char *one, const char *other)
 {
-	Oid			types[9] = {TEXTOID, INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID};
-	Datum		values[9];
-	char		nulls[9];
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* Whether the call is that of the version that was trained again: the next one repeats it. */
+static bool
+registry_arguments_equal(const RegistryEntry *entry)
+{
+	Oid			types[3] = {TEXTOID, INT4OID, TEXTOID};
+	Datum		values[3] = {CStringGetTextDatum(entry->name), Int32GetDatum(entry->retrain_of)};
+	char		nulls[3] = {' ', ' ', ' '};
+
+	values[2] = registry_text_or_null(entry->arguments, &nulls[2]);
+	return registry_run("SELECT FROM lstm.models WHERE name = $1 AND version = $2"
+						" AND arguments IS NOT DISTINCT FROM $3::jsonb",
+						3, types, values, nulls, false) > 0;
+}
+
+/*
+ * Raises 42501 unless what of the entry is SQL, or where its names are looked up, is what
+ * the version that was trained again has: the owner will run it.
+ */
+static void
+registry_require_texts(const RegistryEntry *entry)
+{
+	const RegistryRow *base = registry_find(entry->name, entry->retrain_of);
+	const char *different = NULL;
+
+	if (base->joint != NULL || entry->bytes == NULL)
+		different = "kind";
+	else if (!registry_texts_equal(entry->source, base->source))
+		different = "source";
+	else if (!registry_texts_equal(entry->search_path, base->search_path))
+		different = "search_path";
+	else if (strcmp(nn_model_read(env_create(CurrentMemoryContext), entry->bytes,
+								  entry->length)->spec.holidays, base->model->spec.holidays) != 0)
+		different = "option \"holidays\"";
+	else if (!registry_arguments_equal(entry))
+		different = "call";
+	if (different != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only the owner of model \"%s\" can train it with another %s", entry->name,
+						different),
+				 errdetail("Others would run what you wrote.")));
+}
+
+/*
+ * The role that the new version will belong to, and who writes it: the caller, or for
+ * the model of another the tables' owner.
+ */
+static RegistryRole
+registry_insert_begin(const RegistryEntry *entry, char **owner)
+{
+	RegistryRole before;
+
+	GetUserIdAndSecContext(&before.user, &before.security);
+	*owner = GetUserNameFromId(before.user, false);
+	if (entry->retrain_of == 0)
+	{
+		registry_require_own(entry->name);
+		return before;
+	}
+	*owner = grants_require(entry->name, MODEL_RETRAIN);
+	if (strcmp(*owner, GetUserNameFromId(before.user, false)) == 0)
+		return before;
+	registry_require_texts(entry);
+	return registry_act_begin(entry->name, *owner);
+}
+
+static void
+registry_insert_row(const RegistryEntry *entry, int version, const char *owner, Oid trainer)
+{
+	Oid			types[] = {TEXTOID, INT4OID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, TEXTOID, TEXTOID, FLOAT8OID, INT4OID, TEXTOID};
+	Datum		values[lengthof(types)];
+	char		nulls[lengthof(types)];
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(entry->name);
@@ -605,13 +745,24 @@ registry_insert_row(const RegistryEntry *entry, int version)
 	values[6] = Int64GetDatum((int64) entry->rows);
 	values[7] = registry_text_or_null(entry->metrics, &nulls[7]);
 	values[8] = registry_text_or_null(entry->joint, &nulls[8]);
+	values[9] = CStringGetTextDatum(owner);
+	values[10] = registry_text_or_null(entry->arguments, &nulls[10]);
+	values[11] = registry_text_or_null(entry->data, &nulls[11]);
+	values[12] = CStringGetTextDatum(LSTM_VERSION);
+	values[13] = Float8GetDatum(entry->seconds);
+	nulls[13] = entry->seconds > 0 ? ' ' : 'n';
+	values[14] = Int32GetDatum(entry->warm_from);
+	nulls[14] = entry->warm_from == 0 ? 'n' : ' ';
+	values[15] = CStringGetTextDatum(GetUserNameFromId(trainer, false));
 
 	/* What still is in the way is a row that neither we nor the lock can see. */
 	if (registry_run("INSERT INTO lstm.models"
-					 " (name, version, deployed, spec, source, search_path, rows, metrics, joint)"
-					 " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::jsonb, $9::jsonb)"
+					 " (name, version, deployed, spec, source, search_path, rows, metrics, joint, owner,"
+					 " arguments, data, extension_version, seconds, warm_from, trained_by, deployed_at)"
+					 " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8::jsonb, $9::jsonb, $10::name,"
+					 " $11::jsonb, $12::jsonb, $13, $14, $15, $16::name, CASE WHEN $3 THEN now() END)"
 					 " ON CONFLICT DO NOTHING",
-					 9, types, values, nulls, false) == 0)
+					 lengthof(types), types, values, nulls, false) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" belongs to another role", entry->name),
@@ -643,6 +794,8 @@ registry_insert(const RegistryEntry *entry)
 {
 	int			nest_level;
 	int			version;
+	char	   *owner;
+	RegistryRole before;
 	bool		isnull;
 
 	if (entry->length > NN_MAX_MODEL_BYTES)
@@ -654,7 +807,7 @@ registry_insert(const RegistryEntry *entry)
 	registry_check_spelling(entry->name);
 	nest_level = registry_begin();
 	registry_lock(entry->name);
-	registry_require_own(entry->name);
+	before = registry_insert_begin(entry, &owner);
 	registry_run_name("SELECT coalesce(max(version), 0) FROM lstm.models WHERE name = $1",
 					  entry->name, 0, false);
 	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -666,9 +819,10 @@ registry_insert(const RegistryEntry *entry)
 	version++;
 	if (entry->deploy)
 		registry_set_deployed(entry->name, 0);
-	registry_insert_row(entry, version);
+	registry_insert_row(entry, version, owner, before.user);
 	if (entry->bytes != NULL)
 		registry_insert_value(entry, version);
+	registry_write_end(before);
 	registry_end(nest_level);
 	return version;
 }

@@ -3,9 +3,10 @@
  *		Models as rows: lstm.models and lstm.model_values.
  *
  * All access goes through SPI with the caller's rights, so privileges and
- * row-level security of the two tables decide; statements run under a fixed
- * search_path (pg_catalog, pg_temp) and name everything in full.  A version's
- * row never changes but for "deployed" and its name.
+ * row-level security of the two tables decide, but for what a grant allows
+ * (grants.h); statements run under a fixed search_path (pg_catalog, pg_temp) and
+ * name everything in full.  A version's row never changes but for its deployment
+ * and its name.
  */
 #ifndef LSTM_REGISTRY_H
 #define LSTM_REGISTRY_H
@@ -13,6 +14,8 @@
 #include "postgres.h"
 
 #include "core/nn_model.h"
+#include "pg/grants.h"
+#include "pg/model_cache.h"
 
 typedef struct RegistryRow
 {
@@ -24,6 +27,7 @@ typedef struct RegistryRow
 	char	   *search_path;
 	const NnModel *model;		/* checked and parsed; stays until the transaction ends */
 	size_t		length;			/* bytes of the model value */
+	ModelKey	key;			/* of the model in the cache */
 	char	   *joint;			/* what a joint model is made of, as JSON, unchecked; model is NULL then.
 								 * NULL: a model that was trained */
 } RegistryRow;
@@ -53,6 +57,11 @@ typedef struct RegistryEntry
 	const uint8_t *bytes;		/* NULL: a joint model, which has no value */
 	size_t		length;
 	const char *joint;			/* JSON text, see RegistryRow */
+	const char *arguments;		/* the call that trained it, as JSON text; NULL: none */
+	const char *data;			/* lineage_data_text of its rows; NULL: none */
+	double		seconds;		/* that it took; 0: unknown */
+	int			warm_from;		/* version whose parameters it began with; 0: none */
+	int			retrain_of;		/* the version that was trained again; 0: a training of its own */
 } RegistryEntry;
 
 /*
@@ -60,6 +69,11 @@ typedef struct RegistryEntry
  * Errors: 42710 the name belongs to another role; 42602 a name that is empty,
  * longer than 63 bytes or has control characters; 42501.  Concurrent calls for one
  * name wait for each other (advisory lock of the transaction).
+ *
+ * With retrain_of the version belongs to the model's owner, whoever adds it: a member, or
+ * who was granted MODEL_RETRAIN.  If that is not the owner, nothing of the entry may be SQL
+ * that others run later: source, search_path, holidays and arguments must be those of
+ * version retrain_of, otherwise error 42501.
  */
 extern int	registry_insert(const RegistryEntry *entry);
 
@@ -75,6 +89,19 @@ extern int	registry_begin(void);
 extern void registry_end(int nest_level);
 
 /*
+ * One statement between registry_begin and registry_end; returns the number of its rows.
+ * nulls may be NULL, read_only is as SPI takes it.
+ */
+extern uint64 registry_run(const char *statement, int nargs, Oid *types, Datum *values,
+						   const char *nulls, bool read_only);
+
+/* Role that owns a table of schema lstm; error 42P01 when there is no such table. */
+extern Oid	registry_table_owner(const char *table);
+
+/* Raises 42704: there is no model of that name; the hint is the nearest that the caller sees. */
+extern void registry_fail_unknown(const char *name, bool read_only) __attribute__((noreturn));
+
+/*
  * The versions of a name that the caller sees, ascending; read_only as SPI takes it.
  * Between registry_begin and registry_end.  Error 42704 when there is none.
  */
@@ -83,6 +110,7 @@ typedef struct RegistryVersions
 	const char *name;
 	int			count;
 	int		   *version;		/* [count] */
+	bool	   *promoted;		/* [count] was it ever deployed? */
 	int			deployed;		/* its number, 0: none */
 } RegistryVersions;
 
@@ -102,10 +130,16 @@ extern void registry_lock(const char *name);
  */
 extern char *registry_name_owner(const char *name, const char *other_than);
 
+/*
+ * A joint model with that version for a member, which therefore cannot be dropped; NULL: none.
+ * Between registry_begin and registry_end.
+ */
+extern char *registry_member_of(const char *name, int version);
+
 /* Raises 42602 as registry_insert says. */
 extern void registry_check_spelling(const char *name);
 
-/* Makes version (0: none) the only deployed one. */
+/* Makes version (0: none) the only deployed one, and notes when. */
 extern void registry_set_deployed(const char *name, int version);
 
 #endif							/* LSTM_REGISTRY_H */

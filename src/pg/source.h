@@ -56,6 +56,9 @@ typedef struct Source
 	bool		read_only;		/* stored sources run read-only: the caller sets it */
 	bool		bound;			/* made by source_bind: reads what the statement sees */
 	bool		skip;			/* bad series are left out: the caller sets it */
+	uint64		newest;			/* rows that are read at the most, the latest ones; 0: all.  The caller
+								 * sets it, for one series and source_by_name sources */
+	struct SourceKept *kept;	/* where its plan is kept (source_cache.h), NULL: nowhere; likewise */
 	int			ncolumns;		/* of the query */
 	SourceColumn time;
 	SourceColumn *series;		/* [nseries] */
@@ -92,6 +95,7 @@ typedef struct SourceData
 								 * nn_frequency_uses_local says; integers as they are */
 	char	 ***key;			/* [nseries][roles.nseries] values of the series columns, as text */
 	uint64		rows;			/* rows read */
+	bool		whole;			/* they are all that the source has, up to as_of */
 	uint32		nstatic;		/* static covariates of the rows */
 	const bool *is_category;	/* [nstatic] */
 	char	  **category;		/* [nseries][nstatic] text of those that are categories, NULL
@@ -157,6 +161,13 @@ extern Source *source_bind(const char *source, const SourceRoles *roles, NnTimeK
 extern SourceData *source_read(const NnEnv *env, Source *source, Source *future,
 							   const NnFrequency *frequency, const char *zone,
 							   const TimestampTz *as_of);
+
+/*
+ * Can columns be asked for by name: a known model's source without arrays and places?  Then
+ * source->newest bounds what source_read reads, which looks at no other rows, wrong as they
+ * may be; with as_of only where there are no future covariates.
+ */
+extern bool source_by_name(const Source *source);
 
 /*
  * The same for rows that are there already: one series without name, one target.

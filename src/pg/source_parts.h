@@ -133,7 +133,7 @@ extern void row_series_key(const SourceRows *rows, uint32 series, char **values)
 /* The text of a static covariate that is a category, or NULL. */
 extern char *row_category(const SourceRows *rows, uint32 series, int column);
 
-/* Runs text as source says (rights, search_path, snapshot, read only). */
+/* Runs text as source says (rights, search_path, snapshot, read only), without its plan. */
 extern void source_select_run(const char *text, const Source *source, DestReceiver *receiver);
 
 /* The name that outputs carry. */

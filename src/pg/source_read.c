@@ -99,14 +99,15 @@ cut_create(const Reading *reading, const TimestampTz *as_of)
 	return cut;
 }
 
+/* ended: rows behind as_of were not even read. */
 static void
-rows_refuse_empty(const SourceRows *rows)
+rows_refuse_empty(const SourceRows *rows, bool ended)
 {
 	if (rows->count > 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_NO_DATA),
-			 rows->seen == 0 ? errmsg("source returned no rows") :
+			 rows->seen == 0 && !ended ? errmsg("source returned no rows") :
 			 errmsg("source returned no rows up to as_of"),
 			 errdetail("The source is: %s", rows->source->text)));
 }
@@ -784,10 +785,12 @@ rows_read(Reading *reading, const TimestampTz *as_of)
 	RowCut		cut = cut_create(reading, as_of);
 	RowCut		no_cut = {false};
 	size_t		limit = reading->env->max_memory;
+	uint64		newest = reading->source->newest;
 	SourceRows *rows = source_rows_read(reading->source, &cut, false, limit, &reading->used);
 
-	rows_refuse_empty(rows);
+	rows_refuse_empty(rows, as_of != NULL && newest > 0);
 	reading->data->rows = rows->count;
+	reading->data->whole = newest == 0 || rows->seen < newest;
 	rows_sort(reading, &reading->main, rows, series_number(reading, rows));
 	rows_check_duplicates(reading, &reading->main, false);
 	if (reading->future == NULL)
@@ -892,7 +895,7 @@ source_grid(const NnEnv *env, NnTimeKind kind, const int64 *time, const double *
 	source.roles.ntargets = 1;
 	reading = reading_create(env, &source, NULL, zone);
 	rows = rows_wrap(reading, time, value, count);
-	rows_refuse_empty(rows);
+	rows_refuse_empty(rows, false);
 	reading->data->rows = count;
 	rows_sort(reading, &reading->main, rows, series_number(reading, rows));
 	rows_check_duplicates(reading, &reading->main, false);

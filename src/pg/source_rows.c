@@ -26,6 +26,10 @@
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "core/nn_civil.h"
+#include "nodes/params.h"
+#include "pg/source_cache.h"
+#include "pg/progress.h"
 #include "pg/source_parts.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
@@ -36,6 +40,9 @@
 
 #define CHUNK_BYTES		(256 * 1024)
 #define CHUNK_MIN_ROWS	64
+
+/* Rows between two looks whether others are to be told how many there are. */
+#define PROGRESS_ROWS	64
 
 /* Bytes of small allocations that come with a series. */
 #define SERIES_OVERHEAD	192
@@ -628,7 +635,8 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 	int			at = 1;
 
 	slot_getallattrs(slot);
-	receiver->rows->seen++;
+	if (++receiver->rows->seen % PROGRESS_ROWS == 0)
+		progress_rows(receiver->rows->seen);
 	time = row_time(receiver, slot->tts_values[0], slot->tts_isnull[0]);
 	after = row_is_cut(receiver, time);
 	if (!after || !receiver->cut->drop)
@@ -651,14 +659,17 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 }
 
 static void
-column_check(Oid actual, Oid expected)
+column_check(const Source *source, Oid actual, Oid expected)
 {
-	if (getBaseType(actual) != expected)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source changed while it was read: a column of type %s became %s",
-						format_type_be(expected), format_type_be(actual)),
-				 errhint("Try again.")));
+	if (getBaseType(actual) == expected)
+		return;
+	if (source->kept != NULL)
+		source_kept_forget(source->kept);
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("source changed while it was read: a column of type %s became %s",
+					format_type_be(expected), format_type_be(actual)),
+			 errhint("Try again.")));
 }
 
 /* Datums are read by the types that source_shape saw: better make sure. */
@@ -669,12 +680,12 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc descriptor)
 	const Source *source = receiver->source;
 	int			at = 0;
 
-	column_check(TupleDescAttr(descriptor, at++)->atttypid, source->time.type);
+	column_check(source, TupleDescAttr(descriptor, at++)->atttypid, source->time.type);
 	for (int i = 0; i < receiver->nseries; i++)
-		column_check(TupleDescAttr(descriptor, at++)->atttypid,
+		column_check(source, TupleDescAttr(descriptor, at++)->atttypid,
 					 receiver->image_type[i].length < 0 ? TEXTOID : source->series[i].type);
 	for (uint32 c = 0; c < receiver->rows->C; c++)
-		column_check(TupleDescAttr(descriptor, at++)->atttypid,
+		column_check(source, TupleDescAttr(descriptor, at++)->atttypid,
 					 receiver->value[c]->type == NUMERICOID ? FLOAT8OID : receiver->value[c]->type);
 	for (int i = 0; i < receiver->nstatic; i++)
 	{
@@ -683,12 +694,12 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc descriptor)
 
 		if (source->statics[i].category)
 			expected = receiver->category_type[i].length < 0 ? TEXTOID : source->statics[i].type;
-		column_check(TupleDescAttr(descriptor, at++)->atttypid, expected);
+		column_check(source, TupleDescAttr(descriptor, at++)->atttypid, expected);
 	}
 	for (int i = 0; receiver->rows->arrays != NULL && i < source->roles.narrays; i++)
-		column_check(TupleDescAttr(descriptor, at++)->atttypid, array_type(source, i));
+		column_check(source, TupleDescAttr(descriptor, at++)->atttypid, array_type(source, i));
 	for (int i = 0; receiver->places != NULL && i < place_columns(source); i++)
-		column_check(TupleDescAttr(descriptor, at++)->atttypid, place_type(source, i));
+		column_check(source, TupleDescAttr(descriptor, at++)->atttypid, place_type(source, i));
 }
 
 static void
@@ -696,14 +707,67 @@ receiver_shutdown(DestReceiver *self)
 {
 }
 
-static void
-number_append(StringInfo text, const SourceColumn *column)
+bool
+source_by_name(const Source *source)
 {
-	appendStringInfo(text, ", source.c%d%s", column->number,
-					 column->type == NUMERICOID ? "::pg_catalog.float8" : "");
+	const SourceRoles *roles = &source->roles;
+
+	return source->bound && roles->narrays == 0 && place_columns(source) == 0 &&
+		(roles->raster == NULL || roles->raster[0] == '\0');
 }
 
-/* Columns are called c1, c2, ... so that no name of the caller's has to be unique. */
+static void
+column_append(StringInfo text, const Source *source, const SourceColumn *column, const char *cast)
+{
+	if (source_by_name(source))
+		appendStringInfo(text, "source.%s%s", quote_identifier(column->name), cast);
+	else
+		appendStringInfo(text, "source.c%d%s", column->number, cast);
+}
+
+static void
+number_append(StringInfo text, const Source *source, const SourceColumn *column)
+{
+	appendStringInfoString(text, ", ");
+	column_append(text, source, column, column->type == NUMERICOID ? "::pg_catalog.float8" : "");
+}
+
+static void
+image_column_append(StringInfo text, const Source *source, const SourceColumn *column,
+					const ImageType *type)
+{
+	appendStringInfoString(text, ", ");
+	column_append(text, source, column, type->length < 0 ? "::pg_catalog.text" : "");
+}
+
+/* Are rows behind as_of left out by the SELECT already? */
+static bool
+select_ends(const RowReceiver *receiver)
+{
+	return receiver->source->newest > 0 && receiver->cut->active && receiver->cut->drop;
+}
+
+/* Only the latest rows, so that an index on the time is read from its end. */
+static void
+newest_append(const RowReceiver *receiver, StringInfo text)
+{
+	const Source *source = receiver->source;
+
+	if (select_ends(receiver))
+	{
+		appendStringInfoString(text, " WHERE ");
+		column_append(text, source, &source->time, " OPERATOR(pg_catalog.<=) $1");
+	}
+	appendStringInfoString(text, " ORDER BY ");
+	column_append(text, source, &source->time, " DESC LIMIT ");
+	appendStringInfo(text, UINT64_FORMAT, source->newest);
+}
+
+/*
+ * Columns are called c1, c2, ... so that no name of the caller's has to be unique.  Those of
+ * roles are, however, and a statement that is planned anew when a table has changed had
+ * better find its columns by them.
+ */
 static char *
 receiver_select(const RowReceiver *receiver)
 {
@@ -711,28 +775,28 @@ receiver_select(const RowReceiver *receiver)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "SELECT source.c%d", source->time.number);
+	appendStringInfoString(&text, "SELECT ");
+	column_append(&text, source, &source->time, "");
 	for (int i = 0; i < receiver->nseries; i++)
-		appendStringInfo(&text, ", source.c%d%s", source->series[i].number,
-						 receiver->image_type[i].length < 0 ? "::pg_catalog.text" : "");
+		image_column_append(&text, source, &source->series[i], &receiver->image_type[i]);
 	for (uint32 c = 0; c < receiver->rows->C; c++)
-		number_append(&text, receiver->value[c]);
+		number_append(&text, source, receiver->value[c]);
 	for (int i = 0; i < receiver->nstatic; i++)
 	{
 		if (!source->statics[i].category)
-			number_append(&text, &source->statics[i]);
+			number_append(&text, source, &source->statics[i]);
 		else
-			appendStringInfo(&text, ", source.c%d%s", source->statics[i].number,
-							 receiver->category_type[i].length < 0 ? "::pg_catalog.text" : "");
+			image_column_append(&text, source, &source->statics[i], &receiver->category_type[i]);
 	}
 	if (receiver->rows->arrays != NULL)
 		array_select(source, &text);
 	if (receiver->places != NULL)
 		place_select(source, &text);
-	appendStringInfo(&text, " FROM (\n%s\n) AS source (", source->query);
-	for (int i = 1; i <= source->ncolumns; i++)
-		appendStringInfo(&text, "%sc%d", i == 1 ? "" : ", ", i);
-	appendStringInfoChar(&text, ')');
+	appendStringInfo(&text, " FROM (\n%s\n) AS source", source->query);
+	for (int i = 1; i <= source->ncolumns && !source_by_name(source); i++)
+		appendStringInfo(&text, "%sc%d%s", i == 1 ? " (" : ", ", i, i == source->ncolumns ? ")" : "");
+	if (source->newest > 0)
+		newest_append(receiver, &text);
 	return text.data;
 }
 
@@ -770,6 +834,8 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	rows->limit = limit;
 	rows->used = used;
 	rows->chunk_rows = Max(CHUNK_BYTES / (12 + 8 * rows->C), CHUNK_MIN_ROWS);
+	if (source->newest > 0 && source->newest < rows->chunk_rows)
+		rows->chunk_rows = (uint32) source->newest;
 	receiver->value = palloc(sizeof(SourceColumn *) * Max(rows->C, 1));
 	for (uint32 c = 0; c < rows->C; c++)
 		receiver->value[c] = &source->value[first + c];
@@ -790,13 +856,26 @@ receiver_create(const Source *source, const RowCut *cut, bool future_only, size_
 	return receiver;
 }
 
+/* By a plan that is kept, or one for this time. */
+static void
+select_execute(const char *text, const Source *source, const SPIExecuteOptions *options)
+{
+	Oid			parameter = options->params ? options->params->params[0].ptype : InvalidOid;
+	SPIPlanPtr	plan = source->kept ? source_kept_plan(source->kept, text, parameter) : NULL;
+
+	if (plan != NULL)
+		(void) SPI_execute_plan_extended(plan, options);
+	else
+		(void) SPI_execute_extended(text, options);
+}
+
 /*
  * A stored source must not write, whatever functions it calls.  Forecasts are
  * stable functions: their sources see the snapshot of the calling statement, and
  * only a training's sees what its own transaction did since.
  */
-void
-source_select_run(const char *text, const Source *source, DestReceiver *receiver)
+static void
+select_run(const char *text, const Source *source, ParamListInfo parameter, DestReceiver *receiver)
 {
 	SPIExecuteOptions options;
 	bool		before = XactReadOnly;
@@ -806,13 +885,14 @@ source_select_run(const char *text, const Source *source, DestReceiver *receiver
 	options.read_only = source->bound;
 	options.must_return_tuples = true;
 	options.dest = receiver;
+	options.params = parameter;
 
 	SPI_connect();
 	PG_TRY();
 	{
 		if (source->read_only)
 			XactReadOnly = true;
-		(void) SPI_execute_extended(text, &options);
+		select_execute(text, source, &options);
 	}
 	PG_FINALLY();
 	{
@@ -821,6 +901,31 @@ source_select_run(const char *text, const Source *source, DestReceiver *receiver
 	PG_END_TRY();
 	SPI_finish();
 	search_path_pop(guard);
+}
+
+void
+source_select_run(const char *text, const Source *source, DestReceiver *receiver)
+{
+	select_run(text, source, NULL, receiver);
+}
+
+/*
+ * The time behind which the SELECT leaves rows out: as_of, or a day later where the zone's
+ * clock decides row by row.
+ */
+static ParamListInfo
+end_parameter(const Source *source, const RowCut *cut)
+{
+	ParamListInfo list = makeParamList(1);
+	int64		time = source->kind == NN_TIME_TIMESTAMPTZ ? cut->instant :
+		cut->local > END_TIMESTAMP - 1 - USECS_PER_DAY ? END_TIMESTAMP - 1 : cut->local + USECS_PER_DAY;
+
+	list->params[0].ptype = source->time.type;
+	list->params[0].pflags = PARAM_FLAG_CONST;
+	list->params[0].isnull = false;
+	list->params[0].value = source->time.type == DATEOID ?
+		DateADTGetDatum((DateADT) nn_floor_div(time, USECS_PER_DAY)) : TimestampGetDatum(time);
+	return list;
 }
 
 /*
@@ -833,6 +938,7 @@ source_rows_read(const Source *source, const RowCut *cut, bool future_only, size
 {
 	RowReceiver *receiver = receiver_create(source, cut, future_only, limit, used);
 
-	source_select_run(receiver_select(receiver), source, &receiver->pub);
+	select_run(receiver_select(receiver), source,
+			   select_ends(receiver) ? end_parameter(source, cut) : NULL, &receiver->pub);
 	return receiver->rows;
 }

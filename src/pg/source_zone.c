@@ -133,7 +133,7 @@ source_time(const SourceData *data, uint32 s, int64 index)
 		(data->kind != NN_TIME_INTEGER && !IS_VALID_TIMESTAMP(time)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time of step " INT64_FORMAT " after the first row is out of range",
+				 errmsg("time of step " INT64_FORMAT " after the first row that was read is out of range",
 						index)));
 	return time;
 }

@@ -18,7 +18,9 @@
 
 #include "core/nn_json.h"
 #include "pg/env.h"
+#include "pg/lineage.h"
 #include "pg/model_run.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/source.h"
 #include "pg/train_run.h"
@@ -40,7 +42,7 @@ enum
  */
 
 static char *
-metrics_text(const NnEnv *env, const NnReport *report)
+metrics_text(const NnEnv *env, const NnReport *report, const char *verdict)
 {
 	NnText		text;
 
@@ -60,6 +62,11 @@ metrics_text(const NnEnv *env, const NnReport *report)
 	nn_json_number(&text, report->baseline_mae);
 	nn_json_key(&text, "skill");
 	nn_json_number(&text, report->skill);
+	if (verdict != NULL)
+	{
+		nn_json_key(&text, "retrain");
+		nn_text_append(&text, verdict, strlen(verdict));
+	}
 	nn_json_end(&text, '}');
 	return text.data;
 }
@@ -71,15 +78,17 @@ version_store(const NnEnv *env, const TrainRun *run)
 	NnText		spec;
 	size_t		length;
 	RegistryEntry entry = {.name = run->name, .source = run->call->source->text,
-	.search_path = search_path_current(), .deploy = model->spec.deploy,
-	.rows = model->report.rows};
+	.search_path = run->search_path, .deploy = run->deploy, .rows = model->report.rows,
+	.arguments = run->arguments, .data = lineage_data_text(env, run->input.data),
+	.warm_from = run->warm_from, .retrain_of = run->retrain_of};
 
 	nn_text_init(&spec, env);
 	nn_spec_write(&spec, &model->spec);
 	entry.spec = spec.data;
-	entry.metrics = metrics_text(env, &model->report);
+	entry.metrics = metrics_text(env, &model->report, run->verdict);
 	entry.bytes = nn_model_write(env, model, &length);
 	entry.length = length;
+	entry.seconds = train_seconds(run);
 	return registry_insert(&entry);
 }
 
@@ -87,8 +96,8 @@ version_store(const NnEnv *env, const TrainRun *run)
  * The steps
  */
 
-TrainRun *
-train_open(FunctionCallInfo fcinfo)
+static TrainRun *
+run_open(FunctionCallInfo fcinfo, bool stored)
 {
 	const NnEnv *env = env_create(CurrentMemoryContext);
 	TrainRun   *run = NN_NEW(env, TrainRun);
@@ -96,15 +105,32 @@ train_open(FunctionCallInfo fcinfo)
 	INSTR_TIME_SET_CURRENT(run->start);
 	run->env = env;
 	run->name = argument_text_required(fcinfo, ARG_MODEL, "model");
-	registry_check_name(run->name);
+	if (!stored)
+		registry_check_name(run->name);
 	run->call = train_call_open(env, fcinfo, ARG_SOURCE);
+	run->call->source->read_only = run->call->source->bound = stored;
 	run->arguments = train_arguments_text(env, fcinfo);
+	run->search_path = search_path_current();
 	run->input.spec = train_call_spec(env, run->call, run->call->options, &run->input.split_given);
 	run->input.context_given = run->call->context_given;
 	run->input.label = run->name;
 	run->input.roles = &run->call->source->roles;
+	progress_phase("reading rows");
 	run->input.data = train_call_read(env, run->call, run->input.spec);
+	progress_rows(run->input.data->rows);
 	return run;
+}
+
+TrainRun *
+train_open(FunctionCallInfo fcinfo)
+{
+	return run_open(fcinfo, false);
+}
+
+TrainRun *
+train_open_stored(FunctionCallInfo fcinfo)
+{
+	return run_open(fcinfo, true);
 }
 
 void
@@ -117,6 +143,7 @@ void
 train_fit(TrainRun *run)
 {
 	run->model = training_run(run->env, &run->input);
+	run->deploy = run->model->spec.deploy;
 }
 
 double
@@ -133,8 +160,10 @@ int
 train_store(TrainRun *run)
 {
 	const NnModel *model = run->model;
-	int			version = version_store(run->env, run);
+	int			version;
 
+	progress_phase("storing");
+	version = version_store(run->env, run);
 	if (model->report.out_of_time)
 		ereport(NOTICE,
 				(errmsg("training of model \"%s\" ended early, after %g seconds", run->name,
@@ -198,10 +227,12 @@ lstm_train(PG_FUNCTION_ARGS)
 
 	/* Here rather than by the INSERT, after all epochs. */
 	PreventCommandIfReadOnly("lstm.train()");
+	progress_begin("train", argument_text_required(fcinfo, ARG_MODEL, "model"), 0);
 	run = train_open(fcinfo);
 	train_prepare(run);
 	train_fit(run);
 	version = train_store(run);
+	progress_end();
 	MemoryContextSwitchTo(memory.caller);
 	result = result_row(fcinfo, run->name, version, run->model, train_seconds(run));
 	call_memory_end(memory);

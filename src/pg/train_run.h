@@ -25,10 +25,17 @@ typedef struct TrainRun
 	const NnEnv *env;			/* everything lives in its memory context */
 	char	   *name;
 	char	   *arguments;		/* the call as JSON, see train_arguments_text */
+	char	   *search_path;	/* that its queries are looked up in */
 	TrainCall  *call;
 	TrainingInput input;		/* data: the rows; may be replaced by a cut before train_fit */
 	NnModel    *model;			/* NULL before train_fit */
 	instr_time	start;
+
+	/* For lstm.retrain; train_open leaves them as lstm.train wants them. */
+	bool		deploy;			/* set by train_fit; the version is deployed */
+	int			retrain_of;		/* version that is trained again; 0: none */
+	int			warm_from;		/* version whose parameters it begins with; 0: none */
+	const char *verdict;		/* JSON that becomes "retrain" of the metrics; NULL: none */
 } TrainRun;
 
 /*
@@ -37,6 +44,13 @@ typedef struct TrainRun
  * touches no table afterwards.  Errors as of lstm.train.
  */
 extern TrainRun *train_open(FunctionCallInfo fcinfo);
+
+/*
+ * The same for a call that was stored: the caller has set search_path and time zone, and
+ * checked who may add a version.  The rows are read as a stored source's are: without
+ * writing, and as the active snapshot sees them.
+ */
+extern TrainRun *train_open_stored(FunctionCallInfo fcinfo);
 
 /* Reads the model of option "from_model", where there is one.  Needs a snapshot. */
 extern void train_prepare(TrainRun *run);

@@ -19,6 +19,7 @@
 #include "core/nn_auto.h"
 #include "pg/env.h"
 #include "pg/joint.h"
+#include "pg/progress.h"
 #include "pg/skip.h"
 #include "pg/training.h"
 #include "pg/trial.h"
@@ -208,6 +209,7 @@ training_run(const NnEnv *env, TrainingInput *input)
 											 &data->frequency);
 	trial = choice_try(env, input, &clock);
 	params = trial_networks(env, input, trial, &clock);
+	progress_phase("weighing members");
 	model = model_assemble(env, input, trial);
 	model->params = params;
 	joint_fit(env, input, trial, model);

@@ -24,8 +24,13 @@ typedef struct TrainingInput
 	const SourceData *data;
 	const SourceRoles *roles;
 	const NnModel *from;		/* whose parameters to begin with (transfer_prepare), NULL: none */
+	bool		resumes;		/* from is an earlier version of this model: its networks are gone on
+								 * with one by one, what is only judged begins anew, and nothing
+								 * has to fit */
 	/* Set by training_run: */
+	uint32		network;		/* number of the one that is trained */
 	bool		transfer_told;	/* what begins anew was said once */
+	bool		cold;			/* nothing of from fitted */
 	const char *part;			/* "fold 2 of 6", for progress lines; NULL: the only training */
 } TrainingInput;
 

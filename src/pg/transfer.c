@@ -53,6 +53,7 @@ tensor_copy(const TrainingInput *input, const NnPlan *plan, NnTrainer *trainer, 
 {
 	const NnTensor *to = &trainer->plan->tensor[t],
 			   *from;
+	const nn_real *params;
 	int			i = nn_plan_tensor(plan, to->name);
 
 	if (i < 0 || to->init == NN_INIT_GIVEN) /* the edges are those of the new rows */
@@ -60,7 +61,10 @@ tensor_copy(const TrainingInput *input, const NnPlan *plan, NnTrainer *trainer, 
 	from = &plan->tensor[i];
 	if (from->ndim != to->ndim || memcmp(from->dim, to->dim, to->ndim * sizeof(to->dim[0])) != 0)
 		return false;
-	memcpy(trainer->params + to->span.offset, input->from->params + from->span.offset,
+	params = input->from->params;
+	if (input->resumes)
+		params += input->network % input->from->spec.ensemble_size * input->from->nparams;
+	memcpy(trainer->params + to->span.offset, params + from->span.offset,
 		   to->span.count * sizeof(nn_real));
 	return true;
 }
@@ -107,7 +111,7 @@ tensors_freeze(const TrainingInput *input, NnTrainer *trainer, const bool *copie
 }
 
 void
-transfer_begin(const TrainingInput *input, NnTrainer *trainer)
+transfer_begin(TrainingInput *input, NnTrainer *trainer)
 {
 	bool		copied[NN_MAX_TENSORS] = {false};
 	uint32		n = 0;
@@ -118,6 +122,15 @@ transfer_begin(const TrainingInput *input, NnTrainer *trainer)
 	plan = nn_plan_build(trainer->env, &input->from->spec, trainer->kernels, NN_LANES);
 	for (uint32_t t = 0; t < trainer->plan->ntensors; t++)
 		n += copied[t] = tensor_copy(input, plan, trainer, t);
+	if (n == 0 && input->resumes)
+	{
+		if (!input->transfer_told)
+			ereport(NOTICE,
+					(errmsg("model \"%s\" is trained anew: no tensor of its deployed version fits the"
+							" network for the rows there are now", input->label)));
+		input->transfer_told = input->cold = true;
+		return;
+	}
 	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -128,8 +141,9 @@ transfer_begin(const TrainingInput *input, NnTrainer *trainer)
 		if (!copied[t] && trainer->plan->tensor[t].init != NN_INIT_GIVEN)
 			ereport(NOTICE,
 					(errmsg("tensor \"%s\" is not that of model \"%s\" and begins anew",
-							trainer->plan->tensor[t].name, input->spec->from_model)));
-	((TrainingInput *) (uintptr_t) input)->transfer_told = true;
+							trainer->plan->tensor[t].name,
+							input->resumes ? input->label : input->spec->from_model)));
+	input->transfer_told = true;
 	if (input->spec->nfreeze > 0)
 		tensors_freeze(input, trainer, copied);
 }

@@ -19,8 +19,8 @@ extern void transfer_prepare(TrainingInput *input);
 /*
  * Parameters of tensors that have the same name and shape in the other model, before
  * the first step; freezes those of the layers that "freeze" names.  Error 22023 when
- * nothing matches, or no layer has such a name.
+ * nothing matches (a NOTICE where input resumes), or no layer has such a name.
  */
-extern void transfer_begin(const TrainingInput *input, NnTrainer *trainer);
+extern void transfer_begin(TrainingInput *input, NnTrainer *trainer);
 
 #endif							/* LSTM_TRANSFER_H */

@@ -22,6 +22,7 @@
 #include "core/nn_tile.h"
 #include "pg/env.h"
 #include "pg/parallel.h"
+#include "pg/progress.h"
 #include "pg/transfer.h"
 #include "pg/trial.h"
 
@@ -57,6 +58,7 @@ typedef struct Progress
 	uint32_t	every;
 	const char *query;			/* what pg_stat_activity showed before */
 	const TrialClock *clock;
+	uint32_t	step, steps;	/* done in this epoch, of */
 } Progress;
 
 static double
@@ -80,6 +82,8 @@ progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 		!(progress->patient && clock_elapsed(progress->clock) < PATIENCE);
 	int			n;
 
+	progress->step = 0;
+	progress_epoch(epoch, log);
 	if (progress->label == NULL)
 		return;
 	n = snprintf(line, sizeof(line), "epoch %u of %u, loss %.6g", epoch + 1,
@@ -99,11 +103,14 @@ progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 	pfree(activity);
 }
 
+/* Asked before each step but the very first. */
 static bool
 clock_expired(void *host)
 {
-	const TrialClock *clock = ((const Progress *) host)->clock;
+	Progress   *progress = host;
+	const TrialClock *clock = progress->clock;
 
+	progress_step(progress->step++, progress->steps);
 	return clock->seconds > 0 && clock_elapsed(clock) > clock->seconds;
 }
 
@@ -126,13 +133,29 @@ fold_trainings(const NnSpec *spec)
 	return spec->folds > 1 ? spec->ensemble_size : 1;
 }
 
+/* Trainings after those of the folds. */
+static uint32_t
+later_trainings(const NnSpec *spec)
+{
+	return spec->ensemble_size - (spec->refit ? 0 : fold_trainings(spec));
+}
+
+/* Steps of an epoch, as the trainer takes them. */
+static uint32_t
+epoch_steps(const NnTrainer *trainer)
+{
+	const NnSpec *spec = trainer->spec;
+	uint32_t	all = (trainer->ntrain - 1) / spec->batch_size + 1;
+
+	return spec->steps_per_epoch > 0 ? Min(spec->steps_per_epoch, all) : all;
+}
+
 double
 trial_share(const NnSpec *spec)
 {
-	double		trials = (double) spec->folds * fold_trainings(spec),
-				later = spec->ensemble_size - (spec->refit ? 0.0 : fold_trainings(spec));
+	double		trials = (double) spec->folds * fold_trainings(spec);
 
-	return trials / (trials + later);
+	return trials / (trials + later_trainings(spec));
 }
 
 static void
@@ -142,9 +165,12 @@ epochs_run(const TrainingInput *input, NnTrainer *trainer, const TrialClock *clo
 	Progress	progress = {.label = input->label, .part = input->part, .every = spec->progress,
 		.patient = !nn_spec_given(spec, "progress") && !nn_spec_given(spec, "layers") &&
 			(!nn_spec_form_given(spec) || spec->form.architecture == NN_ARCHITECTURE_SEASONAL),
-	.query = debug_query_string ? debug_query_string : "", .clock = clock};
+	.query = debug_query_string ? debug_query_string : "", .clock = clock,
+	.step = 1, .steps = epoch_steps(trainer)};
 	uint32		control = compute_begin();
 
+	progress_training(input->part, trainer->epochs,
+					  clock->seconds > 0 ? clock->seconds - clock_elapsed(clock) : 0);
 	trainer->on_epoch = progress_show;
 	trainer->expired = clock_expired;
 	trainer->host = &progress;
@@ -263,7 +289,7 @@ judge_check(const NnSpec *spec, const NnTrainer *trainer)
 
 /* Runs the epochs; epochs 0: as many as the spec says. */
 static void
-fit_train(Fit *fit, const TrainingInput *input, uint32_t epochs, const TrialClock *clock)
+fit_train(Fit *fit, TrainingInput *input, uint32_t epochs, const TrialClock *clock)
 {
 	fit->trainer = nn_trainer_create(fit->env, fit->spec, fit->plan, env_kernels(), fit->data,
 									 fit->train, fit->ntrain, fit->validation, fit->nvalidation);
@@ -686,6 +712,9 @@ fold_run(const NnEnv *env, TrainingInput *input, Trial *trial, uint32_t f, uint3
 	*spec = *trial->spec;
 	spec->seed = seed_of(trial->spec, i);
 	input->part = trial->nfolds == 1 ? NULL : psprintf("fold %u of %u", f + 1, trial->nfolds);
+	if (fold_trainings(trial->spec) > 1)
+		input->part = psprintf("%s, network %u of %u", input->part, i + 1, fold_trainings(trial->spec));
+	input->network = i;
 	fit_prepare(fit, input, &trial->fold[f]);
 	fit_train(fit, input, 0, clock);
 	if (i == 0)
@@ -710,13 +739,19 @@ trial_run(const NnEnv *env, TrainingInput *input, const NnSpec *spec, const Tria
 	Trial	   *trial = NN_NEW(env, Trial);
 	uint32_t   *epochs = NN_NEW_ARRAY(env, uint32_t, spec->folds),
 				left;
+	const NnModel *from = input->from;
 
+	/* A network that has seen the judged rows cannot be judged on them: only what stays resumes. */
+	if (input->resumes && spec->refit)
+		input->from = NULL;
 	trial->spec = NN_NEW(env, NnSpec);
 	*trial->spec = *spec;
 	nn_forecast_check(env, spec, spec->forecast_horizon);
 	folds_cut(env, &input->data->series, trial);
 	judged_create(env, trial, judged_most(trial, &input->data->series));
 	left = trial->nfolds * fold_trainings(spec);
+	progress_plan(left + later_trainings(spec));
+	progress_phase(spec->refit || spec->folds > 1 ? "trying settings" : "training");
 	for (uint32_t f = 0; f < trial->nfolds; f++)
 		for (uint32_t i = 0; i < fold_trainings(spec); i++)
 		{
@@ -726,6 +761,7 @@ trial_run(const NnEnv *env, TrainingInput *input, const NnSpec *spec, const Tria
 		}
 	qsort(epochs, trial->nfolds, sizeof(uint32_t), compare_epochs);
 	trial->epochs = epochs[trial->nfolds / 2];
+	input->from = from;
 	return trial;
 }
 
@@ -771,6 +807,8 @@ trial_networks(const NnEnv *env, TrainingInput *input, Trial *trial, const Trial
 	}
 	else
 		one->patience = 0;
+	if (done < K)
+		progress_phase("training");
 	for (uint32_t i = done; i < K; i++)
 	{
 		CallMemory	memory = call_memory_begin();
@@ -779,6 +817,7 @@ trial_networks(const NnEnv *env, TrainingInput *input, Trial *trial, const Trial
 
 		one->seed = seed_of(spec, i);
 		input->part = psprintf("network %u of %u", i + 1, K);
+		input->network = i;
 		fit_prepare(fit, input, spec->refit ? &all : last);
 		fit_train(fit, input, spec->refit ? trial->epochs : 0, &share);
 		trial->stopped = trial->stopped || fit->trainer->stopped;

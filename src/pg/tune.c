@@ -33,6 +33,7 @@
 #include "pg/env.h"
 #include "pg/folds.h"
 #include "pg/model_run.h"
+#include "pg/progress.h"
 #include "pg/registry.h"
 #include "pg/search.h"
 #include "pg/source_cut.h"
@@ -77,6 +78,7 @@ typedef struct Tune
 	instr_time	start;
 	int64		id;
 	uint32		trials;			/* run so far */
+	uint32		planned;		/* in all, if none fails and time is left */
 	Outcome    *best;
 } Tune;
 
@@ -142,6 +144,19 @@ trial_store(const Tune *tune, const Outcome *outcome, TimestampTz started)
  * One trial
  */
 
+/* Fold f of the trial under way begins, as others see it. */
+static void
+progress_tell(const Tune *tune, uint32 f)
+{
+	uint32		folds = tune->settings.folds;
+	char	   *part = psprintf("trial %u of %u", tune->trials, tune->planned);
+
+	if (folds > 1)
+		part = psprintf("%s, fold %u of %u", part, f + 1, folds);
+	/* The training of the best comes last. */
+	progress_part(part, (tune->trials - 1) * folds + f, tune->planned * folds + 1);
+}
+
 /* Adds up all folds and sets score and mae; everything else lives in env. */
 static void
 candidate_judge(const Tune *tune, const NnEnv *env, const NnJson *options, Outcome *outcome)
@@ -162,15 +177,22 @@ candidate_judge(const Tune *tune, const NnEnv *env, const NnJson *options, Outco
 	}
 	spec = train_call_spec(env, &call, options, &split_given);
 	spec->progress = 0;
+	progress_tell(tune, 0);
 	if (tune->reads)
+	{
+		progress_phase("reading rows");
 		data = train_call_read(env, &call, spec);
+	}
 	else
 		train_call_copy(tune->spec, spec);
 	plan = folds_plan(env, data, &call.source->roles, call.horizon, tune->needed, TUNE_LEVEL,
 					  &tune->settings);
 	result = fold_result(env, spec->ntargets);
 	for (uint32 f = 0; f < plan->folds; f++)
+	{
+		progress_tell(tune, f);
 		fold_run(plan, f, spec, call.context_given, split_given, tune->season, false, result);
+	}
 	each = NN_NEW_ARRAY(env, Metrics, spec->ntargets);
 	for (uint32 k = 0; k < spec->ntargets; k++)
 		each[k] = metrics_of(&result->sums[FOLD_MODEL][k]);
@@ -385,6 +407,8 @@ best_train(Tune *tune, FunctionCallInfo fcinfo, const Datum *arguments)
 	nn_json_tree(&options, best->candidate->options);
 	values[ARG_OPTIONS] = jsonb_datum(options.data);
 	nulls[ARG_OPTIONS] = ' ';
+	progress_part("the best", tune->planned * tune->settings.folds,
+				  tune->planned * tune->settings.folds + 1);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_with_args(statement, TRAIN_ARGUMENTS, types, values, nulls, false, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
@@ -459,7 +483,9 @@ rows_open(Tune *tune)
 	for (size_t i = 0; i < lengthof(reading); i++)
 		tune->reads = tune->reads || search_has(tune->search, reading[i]);
 	/* Also where trials read for themselves: folds that do not fit are told at once. */
+	progress_phase("reading rows");
 	tune->data = train_call_read(tune->env, tune->call, tune->spec);
+	progress_rows(tune->data->rows);
 }
 
 static uint32
@@ -577,10 +603,14 @@ lstm_tune(PG_FUNCTION_ARGS)
 				 errmsg("argument \"search\" must not be null")));
 	PushActiveSnapshot(GetTransactionSnapshot());
 	registry_check_name(tune.model);
+	progress_begin("tune", tune.model, 0);
 	arguments = arguments_keep(fcinfo);
 	n = tune_open(&tune, fcinfo, method, trials, &candidates);
 	PopActiveSnapshot();
 	outcomes = NN_NEW_ARRAY(tune.env, Outcome, n);
+	tune.planned = n;
+	if (method == SEARCH_HALVING)
+		tune.planned += (n + 1) / 2 + ((n + 1) / 2 + 1) / 2;
 	if (method == SEARCH_HALVING)
 		halving_run(&tune, candidates, n, outcomes);
 	else
@@ -588,6 +618,7 @@ lstm_tune(PG_FUNCTION_ARGS)
 	if (tune.best == NULL)
 		all_failed(&tune, &outcomes[0]);
 	best_train(&tune, fcinfo, arguments);
+	progress_end();
 	call_memory_end(memory);
 	SPI_finish();
 	return (Datum) 0;

@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/env.h"
+#include "pg/model_cache.h"
 #include "pg/model_run.h"
 #include "pg/space.h"
 #include "pg/training.h"
@@ -283,18 +284,6 @@ lstm_fit_final(PG_FUNCTION_ARGS)
  * lstm.predict
  */
 
-/* A model kept from call to call: the same value usually comes again. */
-typedef struct PredictCache
-{
-	MemoryContext context;		/* of all below */
-	NnEnv	   *env;
-	size_t		length;
-	char	   *bytes;			/* [length] the value */
-	NnModel    *model;
-	NnPredictor *predictor;		/* for one window and up to horizon steps */
-	uint32		horizon;
-} PredictCache;
-
 static void
 predict_refuse(const NnModel *model)
 {
@@ -311,39 +300,17 @@ predict_refuse(const NnModel *model)
 				 errhint("Use lstm.forecast with a source.")));
 }
 
-static PredictCache *
-predict_cache(FunctionCallInfo fcinfo, const bytea *value, uint32 horizon)
+/* The model of the value: the same usually comes again. */
+static const NnModel *
+predict_model(const NnEnv *env, const bytea *value, uint32 horizon)
 {
-	PredictCache *cache = fcinfo->flinfo->fn_extra;
-	size_t		length = VARSIZE_ANY_EXHDR(value);
-	MemoryContext context,
-				before;
+	const NnModel *model = model_cache_value((const uint8_t *) VARDATA_ANY(value),
+											 VARSIZE_ANY_EXHDR(value));
 
-	if (cache && cache->length == length && horizon <= cache->horizon &&
-		memcmp(cache->bytes, VARDATA_ANY(value), length) == 0)
-		return cache;
-	fcinfo->flinfo->fn_extra = NULL;
-	if (cache)
-		MemoryContextDelete(cache->context);
-	/* It moves to the function's lifetime when nothing can fail any more. */
-	context = AllocSetContextCreate(CurrentMemoryContext, "lstm predict", ALLOCSET_DEFAULT_SIZES);
-	before = MemoryContextSwitchTo(context);
-	cache = palloc0(sizeof(PredictCache));
-	cache->context = context;
-	cache->env = env_create(context);
-	cache->length = length;
-	cache->bytes = MemoryContextAllocHuge(context, length + 1);
-	memcpy(cache->bytes, VARDATA_ANY(value), length);
-	cache->model = nn_model_read(cache->env, (uint8_t *) cache->bytes, length);
-	predict_refuse(cache->model);
-	space_require_single(cache->model, "lstm.predict");
-	nn_forecast_check(cache->env, &cache->model->spec, horizon);
-	cache->horizon = horizon;
-	cache->predictor = nn_predictor_create(cache->env, cache->model, env_kernels(), 1, horizon);
-	MemoryContextSwitchTo(before);
-	MemoryContextSetParent(context, fcinfo->flinfo->fn_mcxt);
-	fcinfo->flinfo->fn_extra = cache;
-	return cache;
+	predict_refuse(model);
+	space_require_single(model, "lstm.predict");
+	nn_forecast_check(env, &model->spec, horizon);
+	return model;
 }
 
 /* history as [rows][C] doubles; checks shape, values and length. */
@@ -401,9 +368,9 @@ forecast_array(const double *point, uint32 horizon, uint32 ntargets)
 
 /* [horizon][ntargets] */
 static const double *
-predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, uint32 horizon)
+predict_run(const NnModel *model, const NnEnv *env, double *value, uint32 rows, uint32 horizon)
 {
-	const NnSpec *spec = &cache->model->spec;
+	const NnSpec *spec = &model->spec;
 	uint32_t	first[2] = {0, rows},
 				history[1] = {rows},
 				group[1] = {0};
@@ -414,17 +381,21 @@ predict_run(PredictCache *cache, const NnEnv *env, double *value, uint32 rows, u
 	double	   *point = NN_NEW_ARRAY(env, double, (size_t) horizon * spec->ntargets);
 	const char **column = NN_NEW_ARRAY(env, const char *, series.C);
 	/* A history has no name: it is the one series of the model, or none that it knows. */
-	uint32_t	identity = cache->model->nseries == 1 ? 0 : PG_UINT32_MAX;
+	uint32_t	identity = model->nseries == 1 ? 0 : PG_UINT32_MAX;
 	NnData	   *data;
+	NnPredictor *predictor;
 
 	for (uint32 c = 0; c < series.C; c++)
-		column[c] = c < spec->ntargets ? cache->model->target[c] :
-			cache->model->past[c - spec->ntargets];
+		column[c] = c < spec->ntargets ? model->target[c] :
+			model->past[c - spec->ntargets];
 	series.column = column;
-	data = nn_data_prepare(env, spec, cache->model->prep, &series, group);
+	data = nn_data_prepare(env, spec, model->prep, &series, group);
 	data->identity = &identity;
-	nn_predictor_forget(cache->predictor);
-	model_run_predict(cache->predictor, data, &window, 1, horizon, NULL, 0, point, NULL, NULL);
+	predictor = model_cache_predictor(model, horizon);
+	if (predictor == NULL)
+		predictor = nn_predictor_create(env, model, env_kernels(), 1, horizon);
+	model_run_predict(predictor, data, &window, 1, horizon, NULL, 0, point, NULL, NULL);
+	model_cache_predictor_done(model);
 	return point;
 }
 
@@ -436,8 +407,9 @@ lstm_predict(PG_FUNCTION_ARGS)
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
 	uint32		horizon = argument_steps(fcinfo, 2, "horizon", 1),
 				rows;
-	PredictCache *cache = predict_cache(fcinfo, bytes, horizon);
-	const NnSpec *spec = &cache->model->spec;
+	const NnEnv *env = env_create(memory.own);
+	const NnModel *model = predict_model(env, bytes, horizon);
+	const NnSpec *spec = &model->spec;
 	double	   *value = history_read(array, spec->ntargets + spec->npast, &rows);
 	const double *point;
 	ArrayType  *result;
@@ -447,7 +419,7 @@ lstm_predict(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("argument \"history\" has %u steps, but the model looks back on %u", rows,
 						nn_rows_least(spec))));
-	point = predict_run(cache, env_create(memory.own), value, rows, horizon);
+	point = predict_run(model, env, value, rows, horizon);
 	MemoryContextSwitchTo(memory.caller);
 	result = forecast_array(point, horizon, spec->ntargets);
 	call_memory_end(memory);

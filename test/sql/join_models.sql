@@ -95,7 +95,7 @@ ROLLBACK;
 
 -- the others say what they need
 SELECT query, error_of('SELECT lstm.' || query) FROM (VALUES ($$layers('j')$$), ($$tensors('j')$$), ($$explain('j')$$),
-	($$detect_anomalies('j')$$), ($$robustness('j')$$), ($$plot_forecast('j')$$), ($$training_log('j')$$)) AS v(query);
+	($$detect_anomalies('j')$$), ($$robustness('j')$$), ($$plot_training('j')$$), ($$training_log('j')$$)) AS v(query);
 
 -- several series, time stamps, steps; models that do not see the same series
 CREATE TABLE hourly AS SELECT timestamptz '2024-01-01 00:00Z' + i * interval '1 hour' AS ts, place,

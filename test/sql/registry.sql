@@ -60,7 +60,7 @@ SELECT name, shape, array_length("values", 1) AS count FROM lstm.tensors('sine')
 SELECT epoch, loss > 0 AS loss, validation_loss > 0 AS validation_loss, learning_rate::numeric,
 	gradient_norm > 0 AS gradient_norm
 FROM lstm.training_log('sine') ORDER BY epoch;
-SELECT jsonb_pretty(lstm.describe('sine') - '{bytes,layers,trained_at,time_zone,metrics,report,options,members,interval}'::text[]);
+SELECT jsonb_pretty(lstm.describe('sine') - '{bytes,layers,lineage,trained_at,time_zone,metrics,report,options,members,interval}'::text[]);
 SELECT jsonb_array_length(d->'members') AS members, d->'members'->0->>'name' AS name, d->'members'->0->'weight' AS weight, (d->'members'->0->>'mae')::float8 > 0 AS mae,
 	d->'interval'->'steps' AS steps, d->'interval'->'source' AS source
 FROM lstm.describe('sine') d;

@@ -87,10 +87,20 @@ my $long = q{SELECT lstm.train('sine', 'sine', time_column => 't', context => 16
 	options => '{"epochs": 1000000, "patience": 0}')};
 my %writes = (
 	'train' => $long,
+	'train_async' => $long =~ s/train/train_async/r,
+	'cancel' => 'SELECT lstm.cancel(1)',
+	'run_jobs' => 'CALL lstm.run_jobs()',
 	'deploy' => q{SELECT lstm.deploy('sine', 1)},
 	'rollback' => q{SELECT lstm.rollback('sine')},
 	'rename_model' => q{SELECT lstm.rename_model('sine', 'cosine')},
 	'drop_model' => q{SELECT lstm.drop_model('sine')});
+
+# A job runs on the primary only; the standby knows what the primary wrote.
+my $job = $node->safe_psql('postgres', $writes{train_async});
+$node->poll_query_until('postgres', "SELECT state = 'running' FROM lstm.jobs WHERE job = $job");
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', "SELECT state, lstm.wait(job, '100 ms') FROM lstm.jobs WHERE job = $job"), 'running|running',
+	'a job of the primary runs, seen from the standby');
 foreach my $name (sort keys %writes)
 {
 	my $begin = time;
@@ -100,6 +110,10 @@ foreach my $name (sort keys %writes)
 	like($err, qr/ERROR:  25006: cannot execute /, "$name is refused: 25006");
 	diag $err =~ /(ERROR.*)/;
 }
+
+is($node->safe_psql('postgres', "SELECT lstm.cancel($job), lstm.wait($job)"), 't|cancelled', 'it is cancelled on the primary');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', "SELECT lstm.wait($job)"), 'cancelled', 'which the standby learns');
 
 # Many places want a temporary table, which a standby cannot make.
 SKIP:

@@ -1,0 +1,1 @@
+SELECT * FROM lstm.forecast('latency_auto');
