@@ -23,7 +23,7 @@ Errors: 22004 NULL, 42704 no such model, 42602 a name that is empty, longer than
 CREATE FUNCTION lstm.drop_model(model text, version int DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_drop_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.drop_model(text, int) IS
-'drops a version of a model, or all with version NULL.  When the deployed version goes, the newest that remains is deployed, with a NOTICE.
+'drops a version of a model, or all with version NULL.  When the deployed version goes, the newest of those that ever were is deployed, or else the newest, with a NOTICE.
 Errors: 22004 NULL model, 42704 no such model or version (lists the versions).';
 
 CREATE FUNCTION lstm.keep_versions(model text, versions int) RETURNS int

@@ -131,14 +131,24 @@ lstm_rename_model(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The newest version other than dropped, 0 when there is none. */
+/*
+ * What to deploy in place of dropped: the newest other version that ever was, since one that
+ * lost a comparison is no better for being newer; else the newest; 0 when there is none.
+ */
 static int
 house_newest_but(const RegistryVersions *versions, int dropped)
 {
+	int			newest = 0;
+
 	for (int i = versions->count - 1; i >= 0; i--)
-		if (versions->version[i] != dropped)
+	{
+		if (versions->version[i] == dropped)
+			continue;
+		if (versions->promoted[i])
 			return versions->version[i];
-	return 0;
+		newest = Max(newest, versions->version[i]);
+	}
+	return newest;
 }
 
 static void

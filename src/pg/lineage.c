@@ -45,9 +45,15 @@ typedef struct Digest
 static void __attribute__((noreturn))
 digest_fail(const Digest *digest)
 {
+#if PG_VERSION_NUM >= 150000
+	const char *reason = pg_cryptohash_error(digest->context);
+#else
+	const char *reason = "the cryptographic library failed";
+#endif
+
 	ereport(ERROR,
 			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-			 errmsg("the rows could not be hashed: %s", pg_cryptohash_error(digest->context))));
+			 errmsg("the rows could not be hashed: %s", reason)));
 }
 
 static void

@@ -207,8 +207,12 @@ model_cache_predictor_done(const NnModel *model)
 {
 	CacheEntry *entry = entry_of(model);
 
-	if (entry != NULL)
-		entry->used = false;
+	if (entry == NULL)
+		return;
+	entry->used = false;
+	/* Models stay for now, but a statement may use any number of them. */
+	if (total > (size_t) lstm_model_cache_kb * 1024)
+		predictor_drop(entry);
 }
 
 /* What an error left half done is made anew. */

@@ -116,6 +116,7 @@ typedef struct RowsWanted
 			   *future;			/* NULL: none */
 	const TimestampTz *as_of;	/* NULL: none */
 	uint32		horizon;
+	uint64		least;			/* of the newest rows, which may be enough; 0: all */
 } RowsWanted;
 
 static Source *
@@ -124,12 +125,22 @@ source_open(ModelRun *run, const char *text, bool need_target)
 	return source_bind(text, &run->roles, run->model->time_kind, need_target);
 }
 
+static void
+kept_release(ModelRun *run)
+{
+	SourceKept *kept = run->kept;
+
+	run->kept = NULL;
+	source_kept_release(kept);
+}
+
 /* The source of the rows, from what the session keeps of it where it can. */
 static Source *
 source_reopen(ModelRun *run, const char *text)
 {
 	Source	   *rows;
 
+	kept_release(run);
 	run->kept = source_kept_get(text, &run->row->key);
 	rows = run->kept ? source_kept_bound(run->kept) : NULL;
 	if (rows == NULL)
@@ -142,9 +153,21 @@ source_reopen(ModelRun *run, const char *text)
 	return rows;
 }
 
-/* newest: as Source has it. */
+/* As many of the newest rows as were enough the last times; other times have other gaps. */
+static uint64
+newest_first(const ModelRun *run, const RowsWanted *wanted)
+{
+	uint64		last;
+
+	if (wanted->least == 0 || wanted->as_of != NULL || run->kept == NULL)
+		return wanted->least;
+	last = source_kept_newest(run->kept);
+	return last == PG_UINT64_MAX ? 0 : Max(wanted->least, last);
+}
+
+/* newest: as Source has it; in place of wanted->least comes what is known to be enough. */
 static void
-rows_read(ModelRun *run, const RowsWanted *wanted, uint64 newest)
+rows_read(ModelRun *run, const RowsWanted *wanted, uint64 *newest)
 {
 	const NnModel *model = run->model;
 	bool		stored = wanted->source == NULL;
@@ -161,7 +184,9 @@ rows_read(ModelRun *run, const RowsWanted *wanted, uint64 newest)
 	rows->time_zone = stored ? zone : NULL;
 	rows->read_only = stored;
 	rows->skip = run->skips;
-	rows->newest = source_by_name(rows) ? newest : 0;
+	if (*newest == wanted->least)
+		*newest = newest_first(run, wanted);
+	rows->newest = source_by_name(rows) ? *newest : 0;
 	rows->kept = run->kept;
 	later = wanted->future ? source_open(run, wanted->future, false) : NULL;
 	run->data = source_read(run->env, rows, later, &model->frequency, zone, wanted->as_of);
@@ -349,11 +374,11 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 }
 
 /*
- * Reads the rows and all that is made of them.  newest: as Source has it; false where those are
- * not enough for the same forecasts.
+ * Reads the rows and all that is made of them.  newest: as rows_read has it; false where those
+ * are not enough for the same forecasts.
  */
 static bool
-rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 newest)
+rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 *newest)
 {
 	NnEnv	   *env = run->env;
 	StoredFence fence;
@@ -385,15 +410,21 @@ rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 newest)
 	return newest_data_suffice(run, wanted->horizon);
 }
 
-/* As many of the newest rows as were enough the last times, or seem to be. */
-static uint64
-newest_first(const ModelRun *run, uint64 least)
+/* Reads more rows until they are enough, and remembers how many those were. */
+static void
+rows_open(ModelRun *run, const RowsWanted *wanted)
 {
-	uint64		last = run->kept ? source_kept_newest(run->kept) : 0;
+	uint64		newest = wanted->least;
+	bool		enough = rows_prepare(run, wanted, &newest);
+	uint64		first = newest;
 
-	if (least == 0 || last == PG_UINT64_MAX)
-		return 0;
-	return Max(least, last);
+	while (!enough)
+	{
+		newest = newest_rows_more(run, newest);
+		enough = rows_prepare(run, wanted, &newest);
+	}
+	if (run->kept && newest != first && wanted->as_of == NULL)
+		source_kept_set_newest(run->kept, newest == 0 ? PG_UINT64_MAX : newest);
 }
 
 static ModelRun *
@@ -427,15 +458,32 @@ run_create(RegistryRow *row, const RegistryRow *lender, const RowsWanted *wanted
 	return run;
 }
 
+static ModelRun *
+run_open(RegistryRow *row, const RegistryRow *lender, RowsWanted *wanted, bool newest_only)
+{
+	ModelRun   *run = run_create(row, lender, wanted);
+
+	if (newest_only)
+		wanted->least = newest_rows(run, wanted->horizon, wanted->as_of);
+	PG_TRY();
+	{
+		rows_open(run, wanted);
+	}
+	PG_FINALLY();
+	{
+		kept_release(run);
+	}
+	PG_END_TRY();
+	return run;
+}
+
 ModelRun *
 model_run_open_row(RegistryRow *row, const RegistryRow *lender, const char *source,
 				   const char *future, const TimestampTz *as_of, uint32 horizon)
 {
-	RowsWanted	wanted = {source, future, as_of, horizon};
-	ModelRun   *run = run_create(row, lender, &wanted);
+	RowsWanted	wanted = {source, future, as_of, horizon, 0};
 
-	(void) rows_prepare(run, &wanted, 0);
-	return run;
+	return run_open(row, lender, &wanted, false);
 }
 
 ModelRun *
@@ -460,16 +508,9 @@ ModelRun *
 model_run_open_newest(RegistryRow *row, const RegistryRow *lender, const char *source,
 					  const char *future, const TimestampTz *as_of, uint32 horizon)
 {
-	RowsWanted	wanted = {source, future, as_of, horizon};
-	ModelRun   *run = run_create(row, lender, &wanted);
-	uint64		least = newest_rows(run, horizon, as_of),
-				newest = newest_first(run, least);
+	RowsWanted	wanted = {source, future, as_of, horizon, 0};
 
-	while (!rows_prepare(run, &wanted, newest))
-		newest = newest_rows_more(run, newest);
-	if (run->kept && least > 0 && newest != least)
-		source_kept_set_newest(run->kept, newest == 0 ? PG_UINT64_MAX : newest);
-	return run;
+	return run_open(row, lender, &wanted, true);
 }
 
 uint32

@@ -27,7 +27,8 @@ typedef struct ModelRun
 	bool		skips;			/* bad series are left out */
 	SourceData *data;
 	NnData	   *prepared;
-	struct SourceKept *kept;	/* what the session keeps of the source, see source_cache.h; NULL: nothing */
+	struct SourceKept *kept;	/* what the session keeps of the source (source_cache.h) while it is
+								 * being opened; NULL: nothing */
 } ModelRun;
 
 /*

@@ -98,7 +98,8 @@ newest_rows_suffice(const ModelRun *run, uint32 horizon)
 
 	if (data->whole)
 		return true;
-	if (series->nseries != 1 || series->history[0] < rows_needed(run, horizon))
+	/* One more: of two rows at the time of the first, the limit may have cut one off. */
+	if (series->nseries != 1 || series->history[0] <= rows_needed(run, horizon))
 		return false;
 	for (uint32 i = 0; i < series->Cs; i++)
 		if (data->is_category[i] ? data->category[i] == NULL : isnan(series->statics[i]))
@@ -121,6 +122,16 @@ rows_known(const NnData *data, uint32 first)
 	return true;
 }
 
+/* Does channel c know a value in rows 1 to last?  What row 0 says nobody has checked. */
+static bool
+value_known(const NnData *data, uint32 c, uint32 last)
+{
+	for (uint32 row = last; row > 0; row--)
+		if (data->known[(size_t) row * data->series->C + c])
+			return true;
+	return false;
+}
+
 bool
 newest_data_suffice(const ModelRun *run, uint32 horizon)
 {
@@ -138,7 +149,7 @@ newest_data_suffice(const ModelRun *run, uint32 horizon)
 		bool		looks_back = (spec->missing != NN_MISSING_MEAN && spec->missing != NN_MISSING_MASK) ||
 			(c < spec->ntargets && spec->difference > 0);
 
-		if (looks_back && data->start[c] > first)
+		if (looks_back && !value_known(data, c, first))
 			return false;
 	}
 	return true;

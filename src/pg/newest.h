@@ -12,10 +12,11 @@
  * What is checked is enough for the same bits:
  *	- places on the grid count from the first row; steps of microseconds, integers, days and
  *	  business days lie alike from wherever one counts (months do not: all is read);
- *	- as many rows up to the last known target as are needed stand on the grid;
- *	- every channel knows a value at or before the first of these rows, so that filling from
- *	  earlier ones is at its end there ("seasonal" reaches farther: then nothing may be
- *	  unknown; "mean" and "mask" do not look back);
+ *	- as many rows up to the last known target as are needed stand on the grid, and one
+ *	  before them, which may have a twin that was not read;
+ *	- every channel knows a value at or before the first of these rows (but not in that one
+ *	  before), so that filling from earlier ones is at its end there ("seasonal" reaches
+ *	  farther: then nothing may be unknown; "mean" and "mask" do not look back);
  *	- static covariates are known, and two neighbours are one step apart, as the check
  *	  against rows of another step wants.
  */

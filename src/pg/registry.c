@@ -661,6 +661,11 @@ registry_texts_equal(const char *one, const char *other)
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
+/* What lstm.retrain keeps of a call: its name may be new, and three options were of the first training only. */
+#define CALL_REPEATED(call) \
+	"(" call " - '{model,options}'::text[], coalesce(nullif(" call "->'options', 'null'), '{}')" \
+	" - '{deploy,from_model,freeze}'::text[])"
+
 /* Whether the call is that of the version that was trained again: the next one repeats it. */
 static bool
 registry_arguments_equal(const RegistryEntry *entry)
@@ -671,7 +676,7 @@ registry_arguments_equal(const RegistryEntry *entry)
 
 	values[2] = registry_text_or_null(entry->arguments, &nulls[2]);
 	return registry_run("SELECT FROM lstm.models WHERE name = $1 AND version = $2"
-						" AND arguments IS NOT DISTINCT FROM $3::jsonb",
+						" AND " CALL_REPEATED("arguments") " = " CALL_REPEATED("$3::jsonb"),
 						3, types, values, nulls, false) > 0;
 }
 

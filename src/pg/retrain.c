@@ -151,14 +151,13 @@ options_check(const Retrain *retrain)
 					 errmsg("option \"%s\" has no place in lstm.retrain", e->key),
 					 errhint("Arguments \"promote\" and \"warm_start\" say what is deployed and how it "
 							 "begins.")));
-	/* Some options are SQL, which others would run. */
-	if (!(OidIsValid(retrain->champion->owner) &&
-		  has_privs_of_role(GetUserId(), retrain->champion->owner)))
+	/* Some options are SQL, which others would run: registry_insert takes it from the owner alone. */
+	if (retrain->champion->owner != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("only members of the owner can retrain model \"%s\" with other options",
+				 errmsg("only the owner of model \"%s\" can retrain it with other options",
 						retrain->name),
-				 errhint("Leave \"options\" out.")));
+				 errhint("Leave \"options\" out, or SET ROLE to the owner.")));
 }
 
 /* The stored options but ours, and the caller's over them. */
@@ -258,9 +257,9 @@ challenger_open(Retrain *retrain)
 {
 	LOCAL_FCINFO(call, TRAIN_NARGS);
 	const NnModel *model = retrain->champion->model;
+	StoredFence fence = stored_fence_begin(retrain->champion->owner);
 	SearchPathGuard guard = search_path_push(retrain->champion->search_path,
 											 model->zone[0] != '\0' ? model->zone : NULL);
-	StoredFence fence = stored_fence_begin(retrain->champion->owner);
 	bool		before = XactReadOnly;
 
 	InitFunctionCallInfoData(*call, NULL, TRAIN_NARGS, InvalidOid, NULL, NULL);
@@ -276,8 +275,8 @@ challenger_open(Retrain *retrain)
 		XactReadOnly = before;
 	}
 	PG_END_TRY();
-	stored_fence_end(fence);
 	search_path_pop(guard);
+	stored_fence_end(fence);
 	retrain->run->search_path = retrain->champion->search_path;
 	retrain->run->retrain_of = retrain->champion->version;
 	retrain->all = unconstify(SourceData *, retrain->run->input.data);

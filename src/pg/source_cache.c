@@ -4,11 +4,11 @@
  *
  * A list, searched in order.  Each entry has a memory context of its own; plans are the
  * server's.  What is forgotten may be in use further up the stack (a source may call a
- * function that forecasts), so it is freed when the transaction ends.
+ * function that forecasts), so it is freed when the last user has released it.  Waiting for
+ * the transaction's end would not do: one statement may read any number of sources.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -42,6 +42,8 @@ struct SourceKept
 {
 	dlist_node	node;			/* most recently used first */
 	MemoryContext context;		/* of all of it, itself included */
+	int			users;			/* calls of source_kept_get that were not released */
+	bool		dead;			/* off the list: goes with its last user */
 
 	/* What it belongs to. */
 	char	   *text,
@@ -61,7 +63,6 @@ struct SourceKept
 };
 
 static dlist_head kept_list = DLIST_STATIC_INIT(kept_list);
-static dlist_head dead_list = DLIST_STATIC_INIT(dead_list);
 static int	kept_count = 0;
 
 /* Counts how often a name may have come to mean something else. */
@@ -95,11 +96,21 @@ kept_is_valid(const SourceKept *kept)
 }
 
 static void
+kept_free(SourceKept *kept)
+{
+	for (int i = 0; i < kept->nplans; i++)
+		(void) SPI_freeplan(kept->plan[i].plan);
+	MemoryContextDelete(kept->context);
+}
+
+static void
 kept_bury(SourceKept *kept)
 {
 	dlist_delete(&kept->node);
-	dlist_push_head(&dead_list, &kept->node);
 	kept_count--;
+	kept->dead = true;
+	if (kept->users == 0)
+		kept_free(kept);
 }
 
 static SourceKept *
@@ -123,39 +134,58 @@ kept_create(const char *text, const ModelKey *model)
 	return kept;
 }
 
+static SourceKept *
+kept_find(const char *text, const ModelKey *model)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &kept_list)
+	{
+		SourceKept *kept = dlist_container(SourceKept, node, iter.cur);
+
+		if (kept_matches(kept, text, model))
+			return kept;
+	}
+	return NULL;
+}
+
+/* What was there is not valid any more; how many rows were enough may still be so. */
+static SourceKept *
+kept_renew(SourceKept *before, const char *text, const ModelKey *model)
+{
+	SourceKept *kept = kept_create(text, model);
+
+	if (before != NULL)
+	{
+		kept->newest = before->newest;
+		kept->newest_left = before->newest_left;
+		kept_bury(before);
+	}
+	if (kept_count > KEPT_SOURCES)
+		kept_bury(dlist_container(SourceKept, node, dlist_tail_node(&kept_list)));
+	return kept;
+}
+
 SourceKept *
 source_kept_get(const char *text, const ModelKey *model)
 {
-	SourceKept *kept,
-			   *oldest;
-	dlist_iter	iter;
-	SourceKept *before = NULL;
+	SourceKept *kept;
 
 	if (strlen(text) > KEPT_TEXT)
 		return NULL;
-	dlist_foreach(iter, &kept_list)
-	{
-		kept = dlist_container(SourceKept, node, iter.cur);
-		if (!kept_matches(kept, text, model))
-			continue;
-		if (kept_is_valid(kept))
-		{
-			dlist_move_head(&kept_list, &kept->node);
-			return kept;
-		}
-		before = kept;
-		kept_bury(kept);
-		break;
-	}
-	if (kept_count >= KEPT_SOURCES)
-	{
-		oldest = dlist_container(SourceKept, node, dlist_tail_node(&kept_list));
-		kept_bury(oldest);
-	}
-	kept = kept_create(text, model);
-	if (before != NULL)
-		source_kept_set_newest(kept, before->newest);
+	kept = kept_find(text, model);
+	if (kept == NULL || !kept_is_valid(kept))
+		kept = kept_renew(kept, text, model);
+	dlist_move_head(&kept_list, &kept->node);
+	kept->users++;
 	return kept;
+}
+
+void
+source_kept_release(SourceKept *kept)
+{
+	if (kept != NULL && --kept->users == 0 && kept->dead)
+		kept_free(kept);
 }
 
 void
@@ -315,22 +345,6 @@ source_kept_plan(SourceKept *kept, const char *statement, Oid parameter)
  * When to forget
  */
 
-/* Nobody uses what is forgotten now. */
-static void
-dead_free(XactEvent event, void *arg)
-{
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	while (!dlist_is_empty(&dead_list))
-	{
-		SourceKept *kept = dlist_container(SourceKept, node, dlist_pop_head_node(&dead_list));
-
-		for (int i = 0; i < kept->nplans; i++)
-			(void) SPI_freeplan(kept->plan[i].plan);
-		MemoryContextDelete(kept->context);
-	}
-}
-
 static void
 names_note(Datum arg, int cache, uint32 hash)
 {
@@ -340,9 +354,9 @@ names_note(Datum arg, int cache, uint32 hash)
 void
 source_cache_init(void)
 {
-	static const int caches[] = {RELNAMENSP, PROCNAMEARGSNSP, OPERNAMENSP, TYPENAMENSP, NAMESPACENAME};
+	static const int caches[] = {RELNAMENSP, PROCNAMEARGSNSP, OPERNAMENSP, TYPENAMENSP, NAMESPACENAME,
+	CASTSOURCETARGET};
 
-	RegisterXactCallback(dead_free, NULL);
 	for (size_t i = 0; i < lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], names_note, (Datum) 0);
 }

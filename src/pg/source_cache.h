@@ -7,7 +7,7 @@
  * again.  What is kept belongs to a text, a model's row version, the current role, the
  * search_path and the settings that the parser obeys.  It is forgotten when the server
  * says that something the statement uses has changed, or that any relation, function,
- * operator, type or schema came, went or was renamed: another one may be meant now.
+ * operator, type, cast or schema came, went or was renamed: another one may be meant now.
  *
  * A statement is kept only where analysing it again would give the same: a constant whose
  * text is read with an eye on clock or settings ('today', a timestamp) may mean something
@@ -29,10 +29,13 @@ typedef struct SourceKept SourceKept;
 
 /*
  * What is kept of that text for that model; made when there is nothing.  To be called with
- * the search_path that the text is read under.  NULL: a text too long to be kept.  Lives at
- * least until the transaction ends.
+ * the search_path that the text is read under.  NULL: a text too long to be kept.  It stays
+ * until source_kept_release, which is to be called where an error comes first, too.
  */
 extern SourceKept *source_kept_get(const char *text, const ModelKey *model);
+
+/* kept may be NULL. */
+extern void source_kept_release(SourceKept *kept);
 
 /* What source_bind said, in the current memory context and without roles; NULL: not known. */
 extern Source *source_kept_bound(SourceKept *kept);

@@ -149,13 +149,16 @@ frequency_try(const Reading *reading, uint32 from, uint32 to, NnFrequency *frequ
 	NnEnv		env = {&trap, trap_alloc, trap_poll, trap_fail, reading->env->max_memory};
 	size_t		one[2] = {0, sorted->first[to] - sorted->first[from]};
 	bool		all = to - from > 1;
-	size_t		shift = all ? 0 : sorted->first[from];
 	int			failed = sigsetjmp(trap.jump, 0);
 
 	if (failed == 0)
+	{
+		size_t		shift = all ? 0 : sorted->first[from];
+
 		nn_frequency_infer(&env, reading->source->kind, sorted->time + shift,
 						   sorted->place_time + shift, all ? sorted->first : one,
 						   all ? reading->nseries : 1, NULL, frequency);
+	}
 	return failed;
 }
 

@@ -185,6 +185,9 @@ search_path_push(const char *path, const char *zone)
 	if (path == NULL && zone == NULL)
 		return guard;
 	guard.nest_level = NewGUCNestLevel();
+	/* Within a fence (grants.h) no temporary table of the caller's stands in for one that was meant. */
+	if (path != NULL && InSecurityRestrictedOperation() && strstr(path, "pg_temp") == NULL)
+		path = psprintf("%s%spg_temp", path, path[0] == '\0' ? "" : ", ");
 	if (path != NULL)
 		(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);

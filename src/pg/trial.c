@@ -733,6 +733,37 @@ fold_run(const NnEnv *env, TrainingInput *input, Trial *trial, uint32_t f, uint3
 	return epochs;
 }
 
+/*
+ * What networks of a fold begin with.  An earlier version of this model may have seen rows that
+ * are judged here, unless it was cut off where the last fold is, or before: then nothing.
+ */
+static const NnModel *
+fold_from(const TrainingInput *input, const NnSpec *spec, bool last)
+{
+	const NnSpec *then;
+
+	if (!input->resumes)
+		return input->from;
+	then = &input->from->spec;
+	if (spec->refit || !last)
+		return NULL;
+	if (spec->validation_split <= 0)
+		return input->from;		/* nothing is judged */
+	return then->refit || spec->folds != then->folds ||
+		spec->validation_split > then->validation_split ? NULL : input->from;
+}
+
+/* Says that nothing of the earlier version is used where the networks that are judged stay. */
+static void
+anew_tell(TrainingInput *input)
+{
+	if (!input->transfer_told)
+		ereport(NOTICE,
+				(errmsg("model \"%s\" is trained anew: its deployed version may know rows that the"
+						" validation part judges", input->label)));
+	input->transfer_told = input->cold = true;
+}
+
 Trial *
 trial_run(const NnEnv *env, TrainingInput *input, const NnSpec *spec, const TrialClock *clock)
 {
@@ -741,9 +772,6 @@ trial_run(const NnEnv *env, TrainingInput *input, const NnSpec *spec, const Tria
 				left;
 	const NnModel *from = input->from;
 
-	/* A network that has seen the judged rows cannot be judged on them: only what stays resumes. */
-	if (input->resumes && spec->refit)
-		input->from = NULL;
 	trial->spec = NN_NEW(env, NnSpec);
 	*trial->spec = *spec;
 	nn_forecast_check(env, spec, spec->forecast_horizon);
@@ -757,11 +785,12 @@ trial_run(const NnEnv *env, TrainingInput *input, const NnSpec *spec, const Tria
 		{
 			TrialClock	share = clock_share(clock, left--);
 
+			input->from = fold_from(input, spec, f + 1 == trial->nfolds);
 			epochs[f] = fold_run(env, input, trial, f, i, &share);
+			input->from = from;
 		}
 	qsort(epochs, trial->nfolds, sizeof(uint32_t), compare_epochs);
 	trial->epochs = epochs[trial->nfolds / 2];
-	input->from = from;
 	return trial;
 }
 
@@ -792,10 +821,14 @@ trial_networks(const NnEnv *env, TrainingInput *input, Trial *trial, const Trial
 			   *last = &trial->fold[trial->nfolds - 1];
 	NnSpec	   *one = NN_NEW(env, NnSpec);
 	size_t		per = (size_t) trial->steps * trial->G;
+	const NnModel *from = input->from;
 
 	*one = *spec;
 	if (!spec->refit)
 	{
+		input->from = fold_from(input, spec, true);
+		if (input->from != from)
+			anew_tell(input);
 		memcpy(params, trial->params, done * trial->nparams * sizeof(nn_real));
 		/* One fold has judged the first network only; the others join it below. */
 		for (size_t v = last->first * per; v < (last->first + last->n) * per && done < K; v++)
@@ -829,5 +862,6 @@ trial_networks(const NnEnv *env, TrainingInput *input, Trial *trial, const Trial
 			trial->prep = prep_copy(env, fit->spec, fit->prep);
 		call_memory_end(memory);
 	}
+	input->from = from;
 	return params;
 }

@@ -6,7 +6,7 @@ usage: run_latency.py [--calls N] [--seconds S] [--core CORE] [--reps N] [--page
 Runs on the cluster that PGHOST and so on name, in databases of its own.  One
 pgbench session runs all statements prepared, in turns at random, about N of each;
 times are the client's, from sending a statement to its whole answer.  Then four
-sessions forecast, train and deploy one model for S seconds: no error may come,
+sessions forecast, train, retrain and deploy one model for S seconds: no error may come,
 and every forecast must be what one of its versions says (test/t/mix).
 """
 import argparse
@@ -79,15 +79,18 @@ def mix(seconds):
     """One line about the mix; fails where anything in it did."""
     database_create("bench_mix", "-c", "CREATE EXTENSION lstm", "-f", os.path.join(MIX, "setup.sql"))
     run("pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", str(seconds), *script(MIX, "forecast", 990),
-        *script(MIX, "deploy", 9), *script(MIX, "train", 1), "bench_mix", stderr=subprocess.STDOUT)
-    forecasts, seen, versions, other = (int(x) for x in psql("bench_mix", "-F", " ", "-c", """
+        *script(MIX, "deploy", 9), *script(MIX, "train", 1), *script(MIX, "retrain", 1), "bench_mix",
+        stderr=subprocess.STDOUT)
+    forecasts, seen, versions, retrained, other = (int(x) for x in psql("bench_mix", "-F", " ", "-c", """
         SELECT count(*), count(DISTINCT version), (SELECT count(*) FROM mix_answer),
+            (SELECT count(*) FROM lstm.models WHERE metrics ? 'retrain'),
             (SELECT count(*) FROM mix_answer WHERE digest IS DISTINCT FROM mix_digest(version))
         FROM mix_seen""").split())
     if other or seen < 2:
         raise SystemExit("%d versions answer otherwise than before, %d were seen" % (other, seen))
-    return ("Four sessions for %d s: %s forecasts, %d versions trained, %d of them deployed and seen; no error, and every "
-            "forecast was what one version says." % (seconds, quantity(forecasts), versions, seen))
+    return ("Four sessions for %d s: %s forecasts, %d versions trained, %d of them by `lstm.retrain`, %d deployed "
+            "and seen; no error, and every forecast was what one version says." %
+            (seconds, quantity(forecasts), versions, retrained, seen))
 
 
 def main():

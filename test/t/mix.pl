@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # mix.pl
-#		Forecasts, trainings and deployments of one model by four sessions at once: no
-#		error, and every forecast is what one version says.
+#		Forecasts, trainings, retrainings and deployments of one model by four sessions at
+#		once: no error, and every forecast is what one version says.
 #
 # test/bench/run_latency.py runs the same scripts for longer.
 use strict;
@@ -37,10 +37,11 @@ sub value
 }
 
 system_or_bail('psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-o', '/dev/null', '-f', "$folder/setup.sql");
-ok(mix('-c', 4, '-j', 2, '-T', 6, script('forecast', 990), script('deploy', 9), script('train', 1)), 'four sessions, no error')
+ok(mix('-c', 4, '-j', 2, '-T', 6, script('forecast', 985), script('deploy', 9), script('train', 3), script('retrain', 3)), 'four sessions, no error')
 	or diag($err);
 cmp_ok(value('SELECT count(*) FROM mix_seen'), '>', 200, 'forecasts');
 cmp_ok(value('SELECT count(*) FROM mix_answer'), '>', 2, 'versions were trained meanwhile');
+cmp_ok(value(q{SELECT count(*) FROM lstm.models WHERE metrics ? 'retrain'}), '>', 0, 'some by lstm.retrain');
 cmp_ok(value('SELECT count(DISTINCT version) FROM mix_seen'), '>', 2, 'and seen');
 is(value('SELECT count(*) FROM mix_answer WHERE digest IS DISTINCT FROM mix_digest(version)'), '0', 'each version says what it said');
 

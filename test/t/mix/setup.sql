@@ -1,4 +1,5 @@
--- One model that is forecast, trained anew and deployed all the time, over rows that stay.
+-- One model that is forecast, trained anew, retrained on new rows and deployed all the time.  Forecasts are
+-- those of one moment, so that a version has one answer whatever rows come.
 --
 -- What a version says is written down by the transaction that makes the version, at its end,
 -- whoever trains.  So whoever sees a version sees its answer.
@@ -13,9 +14,9 @@ CREATE TABLE mix_answer (version int PRIMARY KEY, digest text UNIQUE);
 CREATE UNLOGGED TABLE mix_seen (version int NOT NULL, digest text);
 
 CREATE FUNCTION mix_digest(version int DEFAULT NULL) RETURNS text LANGUAGE sql STABLE AS
-$$SELECT md5(string_agg(f::text, ' ' ORDER BY step)) FROM lstm.forecast('mix', version => version) f$$;
+$$SELECT md5(string_agg(f::text, ' ' ORDER BY step)) FROM lstm.forecast('mix', version => version, as_of => '2020-03-24 07:00+00') f$$;
 CREATE FUNCTION mix_note() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN INSERT INTO mix_answer VALUES (NEW.version, mix_digest(NEW.version)); RETURN NULL; END$$;
+$$BEGIN INSERT INTO mix_answer VALUES (NEW.version, mix_digest(NEW.version)) ON CONFLICT (digest) DO NOTHING; RETURN NULL; END$$;
 CREATE CONSTRAINT TRIGGER mix_note AFTER INSERT ON lstm.model_values DEFERRABLE INITIALLY DEFERRED
 	FOR EACH ROW WHEN (NEW.name = 'mix') EXECUTE FUNCTION mix_note();
 CREATE FUNCTION mix_train(seed int, deploy bool) RETURNS int LANGUAGE sql SET client_min_messages = error AS
