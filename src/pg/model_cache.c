@@ -211,7 +211,7 @@ model_cache_predictor_done(const NnModel *model)
 		return;
 	entry->used = false;
 	/* Models stay for now, but a statement may use any number of them. */
-	if (total > (size_t) lstm_model_cache_kb * 1024)
+	if (entry->value == NULL && total > (size_t) lstm_model_cache_kb * 1024)
 		predictor_drop(entry);
 }
 

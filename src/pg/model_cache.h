@@ -10,7 +10,8 @@
  *
  * Entries in use stay, since nothing is dropped before the transaction ends;
  * then the least recently used go until the rest fits lstm.model_cache.  Models
- * that are known by their bytes only go earlier: one statement may see any number.
+ * that are known by their bytes only go earlier, and so does what forecasts with a model:
+ * one statement may see any number.
  */
 #ifndef LSTM_MODEL_CACHE_H
 #define LSTM_MODEL_CACHE_H

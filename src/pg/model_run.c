@@ -296,8 +296,8 @@ groups_find(ModelRun *run, const uint32_t *identity)
 	return group;
 }
 
-static bool
-row_known(const NnSeries *series, uint32 row)
+bool
+model_run_row_known(const NnSeries *series, uint32 row)
 {
 	for (uint32 c = 0; c < series->C; c++)
 		if (!isnan(series->value[(size_t) row * series->C + c]))
@@ -321,7 +321,7 @@ step_check(const ModelRun *run)
 
 		for (uint32 row = series->first[s]; row < series->first[s] + series->history[s]; row++)
 		{
-			bool		now = row_known(series, row);
+			bool		now = model_run_row_known(series, row);
 
 			if (row % 65536 == 0)
 				CHECK_FOR_INTERRUPTS();

@@ -62,6 +62,9 @@ extern ModelRun *model_run_open_newest(RegistryRow *row, const RegistryRow *lend
  */
 extern ModelRun *model_run_on(NnEnv *env, const NnModel *model, SourceData *data);
 
+/* Is anything known in that row of the whole? */
+extern bool model_run_row_known(const NnSeries *series, uint32 row);
+
 /* Error 42501, with that hint, where model_run_open would not run the stored source of row. */
 extern void model_run_source_check(const RegistryRow *row, const char *hint);
 

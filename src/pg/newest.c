@@ -71,21 +71,12 @@ newest_rows_more(const ModelRun *run, uint64 rows)
 		rows * MORE_TIMES;
 }
 
-static bool
-row_known(const NnSeries *series, uint32 row)
-{
-	for (uint32 c = 0; c < series->C; c++)
-		if (!isnan(series->value[(size_t) row * series->C + c]))
-			return true;
-	return false;
-}
-
 /* Two neighbours with something known in both. */
 static bool
 neighbours_known(const NnSeries *series)
 {
 	for (uint32 row = 1; row < series->history[0]; row++)
-		if (row_known(series, row - 1) && row_known(series, row))
+		if (model_run_row_known(series, row - 1) && model_run_row_known(series, row))
 			return true;
 	return false;
 }

@@ -159,7 +159,8 @@ lstm_schedule(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("lstm.schedule()");
 	nest_level = registry_begin();
-	(void) registry_versions(model, false);
+	/* Both actions need that right; who lacks it is told now, not by the log of a night. */
+	(void) grants_require(model, MODEL_RETRAIN);
 	/* Analysis finds arguments that the procedure has not, before the night. */
 	if (SPI_prepare(call, 0, NULL) == NULL)
 		ereport(ERROR,

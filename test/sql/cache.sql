@@ -52,6 +52,11 @@ SET lstm.model_cache = 0;
 SELECT value() = (SELECT value FROM answer WHERE seed = 2) AS uncached;
 SELECT value() = (SELECT value FROM answer WHERE seed = 2) AS uncached;
 SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'lstm cached model';
+-- Until the transaction ends the model stays, but not what forecast with it.
+BEGIN;
+SELECT value() = (SELECT value FROM answer WHERE seed = 2) AS uncached;
+SELECT name FROM pg_backend_memory_contexts WHERE name IN ('lstm cached model', 'lstm predictor');
+COMMIT;
 RESET lstm.model_cache;
 SELECT value() = (SELECT value FROM answer WHERE seed = 2) AS cached;
 SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'lstm cached model';

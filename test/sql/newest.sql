@@ -88,6 +88,14 @@ INSERT INTO hours SELECT * FROM kept;
 INSERT INTO hours SELECT t + interval '2 days', NULL, NULL, extract(hour FROM t) FROM (SELECT '2020-05-05 00:00+00'::timestamptz + i * interval '1 hour' AS t FROM generate_series(0, 599) i) s
 ON CONFLICT DO NOTHING;
 SELECT same FROM compare('plain');
+-- The next time it is known that all are needed.
+BEGIN;
+CREATE TEMP TABLE counted AS SELECT rows_read() AS before;
+SELECT count(*) FROM lstm.forecast('plain', source => 'SELECT t, y, f FROM hours');
+INSERT INTO counted SELECT rows_read();
+SELECT count(*) FROM lstm.forecast('plain', source => 'SELECT t, y, f FROM hours');
+SELECT rows_read() - max(before) < max(before) - min(before) AS fewer FROM counted;
+ROLLBACK;
 DELETE FROM hours WHERE t >= (SELECT max(t) + interval '1 minute' FROM kept);
 VACUUM ANALYZE hours;
 
@@ -127,6 +135,9 @@ SELECT count(*) FROM lstm.forecast('alone');
 INSERT INTO hours (t, y, f) SELECT t + interval '10 minutes', y, f FROM hours WHERE t = '2020-05-04 12:00+00';
 SELECT count(*) FROM lstm.forecast('alone');
 DELETE FROM hours WHERE extract(minute FROM t) = 10;
+-- Of two rows at one time the limit (25 rows here) leaves one out: the other is not believed.
+SELECT count(*) FROM lstm.forecast('alone', source => 'WITH h AS (SELECT t, CASE WHEN row_number() OVER w > 17 THEN y END AS y, row_number() OVER w AS n FROM kept WHERE y IS NOT NULL WINDOW w AS (ORDER BY t DESC))
+	SELECT t, y FROM h UNION ALL SELECT t, y + 1 FROM h WHERE n = 25');
 SELECT count(*) FROM lstm.forecast('alone', as_of => '2019-01-01');
 SELECT count(*) FROM lstm.forecast('alone', source => 'SELECT * FROM hours WHERE false');
 SELECT count(*) FROM lstm.forecast('alone', source => 'SELECT * FROM hours LIMIT 5');
@@ -163,7 +174,27 @@ ALTER TABLE moved DROP y;
 SELECT level('moved');
 DROP TABLE moved;
 SELECT level('moved');
--- And so are row-level security and privileges of the role that asks.
+-- A cast that is another one.
+CREATE TYPE wrapped AS (y float8);
+CREATE TABLE wraps AS SELECT t, row(y)::wrapped AS w FROM hours WHERE y IS NOT NULL;
+CREATE FUNCTION same_height(wrapped) RETURNS float8 LANGUAGE sql AS 'SELECT $1.y';
+CREATE FUNCTION greater_height(wrapped) RETURNS float8 LANGUAGE sql AS 'SELECT $1.y + 100';
+CREATE CAST (wrapped AS float8) WITH FUNCTION same_height(wrapped);
+SELECT level('SELECT t, w::float8 AS y FROM wraps');
+DROP CAST (wrapped AS float8);
+CREATE CAST (wrapped AS float8) WITH FUNCTION greater_height(wrapped);
+SELECT level('SELECT t, w::float8 AS y FROM wraps') AS other_cast;
+-- A statement may read any number of sources, and one of them others: 64 are kept, and those in use.
+CREATE FUNCTION many(n int) RETURNS TABLE (t timestamptz, y float8) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM level(format('SELECT t, y FROM hours WHERE y IS NOT NULL AND %s > 0', i)) FROM generate_series(1, n) i;
+	RETURN QUERY SELECT h.t, h.y FROM newest.hours h WHERE h.y IS NOT NULL;
+END $$;
+BEGIN;
+SELECT level('SELECT * FROM many(100)'), level('SELECT * FROM many(100)');
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'lstm source cache';
+COMMIT;
+-- Row-level security and privileges are those of the role that asks.
 CREATE ROLE newest_reader;
 GRANT SELECT ON hours TO newest_reader;
 ALTER TABLE hours ENABLE ROW LEVEL SECURITY;

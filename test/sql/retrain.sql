@@ -243,6 +243,22 @@ CALL lstm.retrain('half');
 ROLLBACK;
 SELECT count(*) AS locks FROM pg_locks WHERE locktype = 'advisory';
 
+-- networks that stay and are judged on rows that the champion has learned begin anew
+CREATE TABLE seen AS SELECT i, wave(i) AS y FROM generate_series(1, 200) i;
+SELECT version FROM lstm.train('seen', 'seen', 'y', 'i', context => 4, options => '{"units": 2, "epochs": 1, "validation_split": 0.1}');
+INSERT INTO seen SELECT i, wave(i) FROM generate_series(201, 220) i;
+CALL try('seen', 'always');
+INSERT INTO seen SELECT i, wave(i) FROM generate_series(221, 240) i;
+CALL try('seen', 'never', options => '{"validation_split": 0.5}');
+CALL try('seen', 'never', options => '{"folds": 3}');
+CALL try('seen', 'never', options => '{"validation_split": 0.5, "refit": true}');
+SELECT version, deployed, warm_from FROM lstm.models WHERE name = 'seen' ORDER BY version;
+-- where the deployed version goes, one that was never deployed does not take its place
+SELECT lstm.drop_model('seen', 2);
+SELECT version, deployed FROM lstm.models WHERE name = 'seen' ORDER BY version;
+DROP TABLE seen;
+SELECT lstm.drop_model('seen');
+
 -- rights: strangers see nothing, members and grantees add a version that is the owner's, with the rows they may see
 GRANT CREATE ON SCHEMA public TO regress_lstm_alice;
 SET ROLE regress_lstm_alice;
@@ -273,7 +289,30 @@ SET ROLE regress_lstm_alice;
 SELECT lstm.grant_model('alices', 'regress_lstm_bob', 'drop');
 SET ROLE regress_lstm_bob;
 SELECT lstm.keep_versions('alices', 1) AS dropped;
+-- a member brings no options either, and is told before anything is trained
 RESET ROLE;
+GRANT regress_lstm_alice TO regress_lstm_bob;
+SET ROLE regress_lstm_bob;
+SELECT error_of($$CALL lstm.retrain('alices', options => '{"epochs": 2}')$$);
+RESET ROLE;
+REVOKE regress_lstm_alice FROM regress_lstm_bob;
+-- a grantee repeats calls without options, of a model renamed since, and with options that were of the first
+-- training only; no temporary table stands in for the owner's
+SET ROLE regress_lstm_alice;
+SELECT version FROM lstm.train('plain', 'alices', 'y', 'i', context => 4);
+SELECT version FROM lstm.train('first', 'alices', 'y', 'i', context => 4, options => '{"units": 2, "epochs": 1, "from_model": "alices"}');
+SELECT lstm.rename_model('first', 'renamed');
+SELECT lstm.grant_model(name, 'regress_lstm_bob', 'retrain') FROM (VALUES ('plain'), ('renamed')) v (name);
+INSERT INTO alices SELECT i, wave(i) FROM generate_series(141, 180) i;
+SET ROLE regress_lstm_bob;
+CREATE TEMP TABLE alices AS SELECT i, 1e6::float8 + i AS y FROM generate_series(1, 500) i;
+CALL try('plain', 'always');
+CALL try('renamed', 'always');
+SELECT max(forecast_value) < 100 AS owners_rows FROM lstm.forecast('renamed');
+DROP TABLE pg_temp.alices;
+RESET ROLE;
+SELECT name, version, owner, trained_by, metrics->'retrain'->>'to' AS "to" FROM lstm.models WHERE version = 2 AND name IN ('plain', 'renamed') ORDER BY name;
+SELECT lstm.drop_model('plain'), lstm.drop_model('renamed');
 
 SELECT lstm.drop_model('alices');
 DROP TABLE alices;

@@ -18,6 +18,12 @@ SELECT lstm.schedule('it''s "m"', NULL, '0 3 * * *');
 SELECT lstm.schedule('it''s "m"', 'retrain', NULL);
 SELECT lstm.unschedule(NULL);
 SELECT lstm.unschedule('it''s "m"', 'train');
+CREATE ROLE regress_lstm_reader;
+SELECT lstm.grant_model('it''s "m"', 'regress_lstm_reader', 'use');
+SET ROLE regress_lstm_reader;
+SELECT lstm.schedule('it''s "m"', 'refresh_forecasts', '0 3 * * *');
+RESET ROLE;
+DROP ROLE regress_lstm_reader;
 SELECT count(*) FROM s;
 
 \set ECHO none
