@@ -11,6 +11,8 @@ CREATE TABLE lstm.job_rows (
 	model			text COLLATE "C" NOT NULL,
 	owner			name NOT NULL,
 	session_role	name NOT NULL,
+	owner_oid		oid NOT NULL DEFAULT 0,
+	session_oid		oid NOT NULL DEFAULT 0,
 	state			text COLLATE "C" NOT NULL DEFAULT 'queued',
 	arguments		jsonb NOT NULL,
 	settings		jsonb NOT NULL,
@@ -40,6 +42,9 @@ COMMENT ON COLUMN lstm.job_rows.job IS 'number of the job';
 COMMENT ON COLUMN lstm.job_rows.model IS 'model to train, by the name it had when the job was submitted';
 COMMENT ON COLUMN lstm.job_rows.owner IS 'current role of the call: the job acts as it';
 COMMENT ON COLUMN lstm.job_rows.session_role IS 'user of the session of the call: the job logs in as it';
+COMMENT ON COLUMN lstm.job_rows.owner_oid IS
+'number of owner: a later role of its name does not get the job';
+COMMENT ON COLUMN lstm.job_rows.session_oid IS 'number of session_role, likewise';
 COMMENT ON COLUMN lstm.job_rows.state IS
 'queued, running, done, failed, cancelled or lost; a running job whose process is gone stays running here until lstm.run_jobs';
 COMMENT ON COLUMN lstm.job_rows.arguments IS 'arguments of lstm.train';

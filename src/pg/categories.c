@@ -96,16 +96,22 @@ word_find(const NnCategories *categories, const char *word)
 	return found == NULL ? -1 : (int) (found - categories->word);
 }
 
-/* One series' channels; the column of the first word that is unknown, or -1. */
-static int
+/* Text of a category, NULL where it is unknown. */
+static const char *
+category_text(const SourceData *data, uint32 s, uint32 k)
+{
+	return data->category ? data->category[(size_t) s * data->nstatic + k] : NULL;
+}
+
+/* One series' channels. */
+static void
 series_apply(const SourceData *data, uint32 s, const NnCategories *categories, double *out)
 {
 	const double *number = data->series.statics + (size_t) s * data->nstatic;
-	int			unknown = -1;
 
 	for (uint32 k = 0; k < data->nstatic; k++)
 	{
-		const char *text = data->category ? data->category[(size_t) s * data->nstatic + k] : NULL;
+		const char *text = category_text(data, s, k);
 		int			found;
 
 		if (categories[k].n == 0)
@@ -117,11 +123,8 @@ series_apply(const SourceData *data, uint32 s, const NnCategories *categories, d
 		found = text == NULL ? -1 : word_find(&categories[k], text);
 		if (found >= 0)
 			out[found] = 1;
-		else if (text != NULL && unknown < 0)
-			unknown = (int) k;
 		out += categories[k].n;
 	}
-	return unknown;
 }
 
 static const char **
@@ -141,6 +144,20 @@ channels_name(const NnEnv *env, const SourceRoles *roles, const NnCategories *ca
 	return name;
 }
 
+/* The first column whose word is not among the known ones, or -1. */
+static int
+unknown_find(const SourceData *data, uint32 s)
+{
+	for (uint32 k = 0; k < data->nstatic; k++)
+	{
+		const char *text = category_text(data, s, k);
+
+		if (data->categories[k].n > 0 && text != NULL && word_find(&data->categories[k], text) < 0)
+			return (int) k;
+	}
+	return -1;
+}
+
 static void
 unknown_warn(const SourceData *data, const SourceRoles *roles, uint32 s, uint32 k)
 {
@@ -149,7 +166,7 @@ unknown_warn(const SourceData *data, const SourceRoles *roles, uint32 s, uint32 
 	ereport(WARNING,
 			(errmsg("static covariate \"%s\"%s%s%s is \"%s\", a category that the model was not trained on",
 					roles->statics[k], series[0] ? " of series \"" : "", series,
-					series[0] ? "\"" : "", data->category[(size_t) s * data->nstatic + k]),
+					series[0] ? "\"" : "", category_text(data, s, k)),
 			 errdetail("It is taken as none of the known ones.")));
 }
 
@@ -158,8 +175,7 @@ categories_apply(const NnEnv *env, SourceData *data, const SourceRoles *roles,
 				 const NnCategories *categories)
 {
 	NnSeries   *series = &data->series;
-	uint32		channels = 0,
-				unknown = 0;
+	uint32		channels = 0;
 	double	   *statics;
 	size_t		used = 0;
 
@@ -171,8 +187,23 @@ categories_apply(const NnEnv *env, SourceData *data, const SourceRoles *roles,
 				   nn_size_mul(env, series->nseries, channels * sizeof(double)), data->rows);
 	statics = NN_NEW_ARRAY(env, double, nn_size_mul(env, series->nseries, channels));
 	for (uint32 s = 0; s < series->nseries; s++)
+		series_apply(data, s, categories, statics + (size_t) s * channels);
+	series->Cs = channels;
+	series->statics = statics;
+	series->static_column = channels_name(env, roles, categories, data->nstatic, channels);
+	data->categories = categories;
+}
+
+void
+categories_warn(const SourceData *data, const SourceRoles *roles)
+{
+	uint32		unknown = 0;
+
+	if (data->categories == NULL)
+		return;
+	for (uint32 s = 0; s < data->series.nseries; s++)
 	{
-		int			k = series_apply(data, s, categories, statics + (size_t) s * channels);
+		int			k = unknown_find(data, s);
 
 		if (k >= 0 && unknown++ < UNKNOWN_SHOWN)
 			unknown_warn(data, roles, s, (uint32) k);
@@ -182,8 +213,4 @@ categories_apply(const NnEnv *env, SourceData *data, const SourceRoles *roles,
 				(errmsg_plural("%u more series has a category that the model was not trained on",
 							   "%u more series have categories that the model was not trained on",
 							   unknown - UNKNOWN_SHOWN, unknown - UNKNOWN_SHOWN)));
-	series->Cs = channels;
-	series->statics = statics;
-	series->static_column = channels_name(env, roles, categories, data->nstatic, channels);
-	data->categories = categories;
 }

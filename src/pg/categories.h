@@ -22,10 +22,15 @@ extern NnCategories *categories_learn(const NnEnv *env, const SourceData *data,
 
 /*
  * Widens data->series.statics to one channel per number and word, in place.
- * categories: [data->nstatic], or NULL (then nothing is done).  Words that are not
- * among them are WARNINGs: up to 5 series by name, then the number of the others.
+ * categories: [data->nstatic], or NULL (then nothing is done).
  */
 extern void categories_apply(const NnEnv *env, SourceData *data, const SourceRoles *roles,
 							 const NnCategories *categories);
+
+/*
+ * WARNINGs of words that were not among those applied: up to 5 series by name, then the
+ * number of the others.
+ */
+extern void categories_warn(const SourceData *data, const SourceRoles *roles);
 
 #endif							/* LSTM_CATEGORIES_H */

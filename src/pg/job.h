@@ -35,7 +35,8 @@ extern int	lstm_max_jobs;		/* lstm.max_jobs, default 2, 0: none is started */
  * Locks
  */
 
-extern void job_lock(int64 job);
+/* For this process from here on; false: another has it. */
+extern bool job_lock_try(int64 job);
 extern void job_unlock(int64 job);
 
 /* Takes it again if SQL of a user has released it (pg_advisory_unlock_all). */
@@ -102,6 +103,7 @@ typedef struct QueuedJob
 {
 	int64		job;
 	char	   *model, *owner, *session_role;
+	Oid			session_oid;	/* of session_role when the job was submitted */
 	bool		queued;			/* false: running, by its row */
 	bool		busy;			/* runs, or was started a moment ago */
 	int			attempts;		/* starts that led to nothing */
@@ -138,6 +140,8 @@ extern int64 queue_start(List *mine, bool only);
  * (then its row says so); from any transaction that may write.  failed (of int64 *): jobs
  * that could not be started, not to be tried again; may grow.  Returns false when there
  * was none to start; *obstacle says why the job of that number (0: none) was not.
+ * wait: for the queue's lock, which a commit that waits for a standby may hold for long;
+ * otherwise there is none to start meanwhile.
  */
 typedef struct QueueRun
 {
@@ -147,7 +151,7 @@ typedef struct QueueRun
 	int			started;		/* counts */
 } QueueRun;
 
-extern bool queue_run(QueueRun *run);
+extern bool queue_run(QueueRun *run, bool wait);
 
 /* Rows whose process is gone become lost, their epochs are moved; returns their number. */
 extern int	queue_mend(void);
@@ -174,8 +178,20 @@ extern void job_session_require(Oid role);
  */
 extern bool job_session_lent(void);
 
+/*
+ * Error 42501 when such a role's job, or the session user's, were a superuser's and the tables'
+ * owner is none: he could have written any row.
+ */
+extern void job_session_refuse_superuser(Oid role);
+
+/* The role; error 42704 when it is gone, or another that got its name. */
+extern Oid	job_session_require_owner(const char *owner, const char *oid);
+
+/* What is said of that; its name follows. */
+#define JOB_OTHER_ROLE "role \"%s\" is not the one that submitted the job, but a later one of its name"
+
 /* Connected as session user: becomes owner and sets them; error when one is refused. */
-extern void job_session_begin(const char *owner, const char *settings);
+extern void job_session_begin(const char *owner, const char *oid, const char *settings);
 
 /* Settings of a worker that no job may change; before each of its transactions. */
 extern void job_session_fix(void);
@@ -183,5 +199,6 @@ extern void job_session_fix(void);
 /* NOTICEs and WARNINGs from here on are kept; the last of them as texts. */
 extern void job_notices_begin(void);
 extern List *job_notices(void);
+extern void job_notices_forget(void);
 
 #endif							/* LSTM_JOB_H */

@@ -15,16 +15,19 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -55,9 +58,17 @@ static List *submitted = NIL;
 static void
 submitted_start(void)
 {
+	bool		read_only = XactReadOnly;
+
+	/* The extension may have come or gone within this transaction. */
+	if (!OidIsValid(get_relname_relid("job_rows", get_namespace_oid("lstm", true))))
+		return;
 	queue_lock();
+	/* A transaction may say that it writes no more. */
+	XactReadOnly = false;
 	/* Where others' rows cannot be changed as they are now, they are let alone. */
 	(void) queue_start(submitted, IsolationUsesXactSnapshot());
+	XactReadOnly = read_only;
 }
 
 static void
@@ -118,14 +129,7 @@ submitter_check(void)
 				 errhint("Call it outside of SECURITY DEFINER functions, index expressions and"
 						 " materialized views.")));
 	job_session_require(GetUserId());
-	if ((superuser_arg(GetSessionUserId()) || superuser()) &&
-		!superuser_arg(registry_table_owner("job_rows")))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("a superuser's job cannot be kept in table \"lstm.job_rows\""),
-				 errdetail("It belongs to role \"%s\", which is no superuser and could change the job.",
-						   GetUserNameFromId(registry_table_owner("job_rows"), false)),
-				 errhint("Log in as another role, or give the table to a superuser.")));
+	job_session_refuse_superuser(GetUserId());
 	obstacle = session_obstacle(GetUserNameFromId(GetSessionUserId(), false), &role, &sqlstate);
 	if (obstacle != NULL)
 		ereport(ERROR,
@@ -154,8 +158,8 @@ arguments_check(FunctionCallInfo fcinfo, const char *model)
 static int64
 job_insert(const char *model, const char *arguments, const char *settings)
 {
-	Oid			types[5] = {TEXTOID, TEXTOID, TEXTOID, NAMEOID, NAMEOID};
-	Datum		values[5];
+	Oid			types[7] = {TEXTOID, TEXTOID, TEXTOID, NAMEOID, NAMEOID, OIDOID, OIDOID};
+	Datum		values[7];
 	JobFrame	frame;
 	int64		job;
 	bool		isnull;
@@ -165,10 +169,13 @@ job_insert(const char *model, const char *arguments, const char *settings)
 	values[2] = CStringGetTextDatum(settings);
 	values[3] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)));
 	values[4] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetSessionUserId(), false)));
+	values[5] = ObjectIdGetDatum(GetUserId());
+	values[6] = ObjectIdGetDatum(GetSessionUserId());
 	frame = job_frame_begin();
-	registry_run("INSERT INTO lstm.job_rows (job, model, arguments, settings, owner, session_role)"
-				 " VALUES (nextval('lstm.job_rows_job_seq'), $1, $2::jsonb, $3::jsonb, $4, $5) RETURNING job",
-				 5, types, values, NULL, false);
+	registry_run("INSERT INTO lstm.job_rows (job, model, arguments, settings, owner, session_role,"
+				 " owner_oid, session_oid) VALUES (nextval('lstm.job_rows_job_seq'), $1, $2::jsonb,"
+				 " $3::jsonb, $4, $5, $6, $7) RETURNING job",
+				 7, types, values, NULL, false);
 	job = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	job_frame_end(frame);
 	return job;
@@ -420,7 +427,7 @@ wait_look(int64 job, JobLook *look, QueueRun *run)
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("job " INT64_FORMAT " begins when this transaction commits", job),
 					 errhint("Commit, then wait.")));
-		if (!XactReadOnly && !IsolationUsesXactSnapshot() && !job_session_lent() && queue_run(run))
+		if (!XactReadOnly && !IsolationUsesXactSnapshot() && !job_session_lent() && queue_run(run, false))
 			*look = job_look(job);
 	}
 	return strcmp(look->state, "queued") != 0 && strcmp(look->state, "running") != 0;
@@ -432,12 +439,14 @@ lstm_wait(PG_FUNCTION_ARGS)
 	CallMemory	memory = call_memory_begin();
 	int64		job = argument_job(fcinfo);
 	double		timeout = argument_timeout(fcinfo);
-	TimestampTz start = GetCurrentTimestamp();
+	instr_time	start,
+				now;
 	QueueRun	run = {.job = job};
 	MemoryContext turn = AllocSetContextCreate(memory.own, "lstm wait", ALLOCSET_DEFAULT_SIZES);
 	JobLook		look;
 	bool		told = false;
 
+	INSTR_TIME_SET_CURRENT(start);
 	while (true)
 	{
 		double		left;
@@ -448,7 +457,9 @@ lstm_wait(PG_FUNCTION_ARGS)
 		if (run.obstacle != NULL && !told)
 			ereport(NOTICE, (errmsg("job " INT64_FORMAT " %s", job, run.obstacle)));
 		told |= run.obstacle != NULL;
-		left = timeout - (double) (GetCurrentTimestamp() - start) / 1000;
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, start);
+		left = timeout - INSTR_TIME_GET_MILLISEC(now);
 		if (timeout >= 0 && left <= 0)
 			break;
 		latch_wait(timeout >= 0 && left < WAIT_POLL ? (long) left + 1 : WAIT_POLL);
@@ -498,7 +509,7 @@ lstm_run_jobs(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("lstm.run_jobs called in a context that cannot take a row")));
 	lost = queue_mend();
-	while (queue_run(&run))
+	while (queue_run(&run, true))
 		CHECK_FOR_INTERRUPTS();
 	values[0] = Int32GetDatum(run.started);
 	values[1] = Int32GetDatum(queue_length());

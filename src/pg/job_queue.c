@@ -46,6 +46,10 @@
 /* Starts without a claim after which a job has failed. */
 #define ATTEMPTS 3
 
+/* Looks at a job's lock, and microseconds between them. */
+#define LOCK_TRIES 50
+#define LOCK_PAUSE 2000
+
 StaticAssertDecl(sizeof(JobLaunch) <= BGW_EXTRALEN, "what a worker is told must fit");
 
 /* Milliseconds to wait for a worker that was started. */
@@ -74,12 +78,22 @@ queue_tag(void)
 	return tag;
 }
 
-void
-job_lock(int64 job)
+/*
+ * Without waiting but for those who look whether it is held: after DROP EXTENSION a worker may
+ * hold the lock of a number that is given again, and ours would wait for it under the queue's.
+ */
+bool
+job_lock_try(int64 job)
 {
 	LOCKTAG		tag = job_tag(job);
 
-	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	for (int i = 0; i < LOCK_TRIES; i++)
+	{
+		if (LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
+			return true;
+		pg_usleep(LOCK_PAUSE);
+	}
+	return false;
 }
 
 void
@@ -100,7 +114,7 @@ job_lock_keep(int64 job)
 #else
 	if (!LockHeldByMe(&tag, ExclusiveLock))
 #endif
-		job_lock(job);
+		(void) LockAcquire(&tag, ExclusiveLock, true, false);
 }
 
 bool
@@ -140,6 +154,14 @@ queue_lock(void)
 	LOCKTAG		tag = queue_tag();
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+static bool
+queue_lock_try(void)
+{
+	LOCKTAG		tag = queue_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
@@ -241,7 +263,7 @@ queue_read(void)
 	TupleDesc	desc;
 	static const char *const statement =
 		"SELECT job, model, owner, session_role, state = 'queued', attempts,"
-		" coalesce(launched_at > clock_timestamp() - interval '5 seconds', false)"
+		" coalesce(clock_timestamp() - launched_at BETWEEN '0' AND '5 seconds', false), session_oid"
 		" FROM lstm.job_rows WHERE state IN ('queued', 'running') ORDER BY job";
 
 	queue.count = (int) registry_run(statement, 0, NULL, NULL, NULL, true);
@@ -260,6 +282,7 @@ queue_read(void)
 		one->session_role = SPI_getvalue(row, desc, 4);
 		one->queued = DatumGetBool(SPI_getbinval(row, desc, 5, &isnull));
 		one->attempts = DatumGetInt32(SPI_getbinval(row, desc, 6, &isnull));
+		one->session_oid = DatumGetObjectId(SPI_getbinval(row, desc, 8, &isnull));
 		one->busy = one->queued ? DatumGetBool(SPI_getbinval(row, desc, 7, &isnull)) :
 			job_alive(one->job);
 	}
@@ -391,6 +414,9 @@ job_startable(const QueuedJob *job, Oid *role, char **obstacle)
 	*obstacle = NULL;
 	if (why != NULL)
 		job_fail(job->job, sqlstate, why, "Submit the job anew as a role that can log in.");
+	else if (*role != job->session_oid)
+		job_fail(job->job, ERRCODE_UNDEFINED_OBJECT, psprintf(JOB_OTHER_ROLE, job->session_role),
+				 "Submit the job anew.");
 	else if (job->attempts >= ATTEMPTS)
 		job_fail_attempts(job->job);
 	else
@@ -542,7 +568,7 @@ queue_run_fail(QueueRun *run, int64 job)
 }
 
 bool
-queue_run(QueueRun *run)
+queue_run(QueueRun *run, bool wait)
 {
 	BackgroundWorkerHandle *handle = NULL;
 	int64		job = 0;
@@ -555,7 +581,10 @@ queue_run(QueueRun *run)
 		JobQueue	queue;
 		int			i;
 
-		queue_lock();
+		if (wait)
+			queue_lock();
+		else if (!queue_lock_try())
+			return false;
 		frame = job_frame_begin();
 		queue = queue_read();
 		MemoryContextSwitchTo(caller);

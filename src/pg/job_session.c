@@ -36,7 +36,7 @@
 static const char *const left_out[] = {
 	"application_name", "client_encoding", "client_min_messages", "default_transaction_deferrable",
 	"default_transaction_isolation", "default_transaction_read_only",
-	"idle_in_transaction_session_timeout", "idle_session_timeout", "lstm.max_jobs",
+	"idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "lstm.max_jobs",
 	"lstm.progress", "role", "seed", "session_authorization", "statement_timeout",
 	"transaction_deferrable", "transaction_isolation", "transaction_read_only", "transaction_timeout"
 };
@@ -120,6 +120,8 @@ job_session_fix(void)
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_deferrable", "off"},
+		/* Who waits for the registry after hours of training shall not give up. */
+		{"lock_timeout", "0"},
 #if PG_VERSION_NUM >= 170000
 		{"transaction_timeout", "0"},
 #endif
@@ -160,7 +162,21 @@ job_session_lent(void)
 }
 
 void
-job_session_begin(const char *owner, const char *settings)
+job_session_refuse_superuser(Oid role)
+{
+	Oid			keeper = registry_table_owner("job_rows");
+
+	if ((superuser_arg(GetSessionUserId()) || superuser_arg(role)) && !superuser_arg(keeper))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("a superuser's job cannot be kept in table \"lstm.job_rows\""),
+				 errdetail("It belongs to role \"%s\", which is no superuser and could change the job.",
+						   GetUserNameFromId(keeper, false)),
+				 errhint("Log in as another role, or give the table to a superuser.")));
+}
+
+Oid
+job_session_require_owner(const char *owner, const char *oid)
 {
 	Oid			role = get_role_oid(owner, true);
 
@@ -170,7 +186,21 @@ job_session_begin(const char *owner, const char *settings)
 				 errmsg("role \"%s\" does not exist", owner),
 				 errdetail("It submitted the job."),
 				 errhint("Submit the job anew as a role that exists.")));
+	if (role != atooid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg(JOB_OTHER_ROLE, owner),
+				 errhint("Submit the job anew.")));
+	return role;
+}
+
+void
+job_session_begin(const char *owner, const char *oid, const char *settings)
+{
+	Oid			role = job_session_require_owner(owner, oid);
+
 	job_session_require(role);
+	job_session_refuse_superuser(role);
 	settings_apply(settings, superuser_arg(GetSessionUserId()) || superuser_arg(role));
 	if (role != GetSessionUserId())
 		(void) set_config_option("role", owner, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0,
@@ -221,10 +251,16 @@ message_seen(ErrorData *message)
 }
 
 void
-job_notices_begin(void)
+job_notices_forget(void)
 {
 	list_free_deep(notices);
 	notices = NIL;
+}
+
+void
+job_notices_begin(void)
+{
+	job_notices_forget();
 	log_level = log_min_messages;
 	if (emit_log_hook != message_seen)
 	{

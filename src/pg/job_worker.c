@@ -1,12 +1,12 @@
 /*
  * job_worker.c
- *		The process of a job: lstm.train in four short transactions and a long one.
+ *		The process of a job: lstm.train in five short transactions and a long one.
  *
  *	claim		the row becomes running, under the queue's lock
  *	begin		the session becomes the caller's: role and settings
  *	read		lstm.train's checks and rows, as in the caller's statement
- *	fit			reads the registry where "from_model" wants it, then lets the snapshot
- *				go and trains: no snapshot, no lock on a table, whatever it takes
+ *	prepare		reads the registry where "from_model" wants it
+ *	fit			trains: no snapshot, no lock on a table, whatever it takes
  *	store		the version, and the row's end, together
  *
  * What the rows became lives in a memory context of the job's own.  Errors are caught
@@ -57,7 +57,7 @@ int64		job_current = 0;
 
 typedef struct JobRow
 {
-	char	   *model, *owner, *session_role, *arguments, *settings;
+	char	   *model, *owner, *owner_oid, *arguments, *settings;
 } JobRow;
 
 static TimeoutId postmaster_timeout;
@@ -101,13 +101,13 @@ row_claim(int64 job, MemoryContext context, JobRow *row)
 {
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(job);
-	char	  **field[] = {&row->model, &row->owner, &row->session_role, &row->arguments, &row->settings};
+	char	  **field[] = {&row->model, &row->owner, &row->owner_oid, &row->arguments, &row->settings};
 
 	if (registry_run("UPDATE lstm.job_rows SET state = 'running', pid = pg_backend_pid(), message = NULL,"
 					 " started_at = clock_timestamp()"
 					 " WHERE job = (SELECT job FROM lstm.job_rows WHERE job = $1 AND state = 'queued'"
 					 " FOR UPDATE SKIP LOCKED)"
-					 " RETURNING model, owner, session_role, arguments::text, settings::text",
+					 " RETURNING model, owner, owner_oid, arguments::text, settings::text",
 					 1, &type, &value, NULL, false) == 0)
 		return false;
 	for (size_t i = 0; i < lengthof(field); i++)
@@ -142,7 +142,8 @@ row_ready(const JobLaunch *launch)
 
 		if (job->job != launch->job)
 			continue;
-		if (!job->queued || get_role_oid(job->session_role, true) != GetSessionUserId())
+		if (!job->queued || job->session_oid != GetSessionUserId() ||
+			get_role_oid(job->session_role, true) != job->session_oid)
 			return false;
 		if (queue_obstacle(&queue, i, launch->max_jobs) == NULL)
 			return true;
@@ -166,14 +167,11 @@ job_claim(const JobLaunch *launch, MemoryContext context, JobRow *row)
 	transaction_begin();
 	queue_lock();
 	frame = job_frame_begin();
-	claimed = row_ready(launch) && row_claim(launch->job, context, row);
+	/* The lock is held from when others can see that it runs. */
+	claimed = row_ready(launch) && job_lock_try(launch->job) && row_claim(launch->job, context, row);
 	job_frame_end(frame);
 	if (claimed)
-	{
-		/* From when others can see that it runs. */
-		job_lock(launch->job);
 		job_current = launch->job;
-	}
 	transaction_end();
 	return claimed;
 }
@@ -210,21 +208,29 @@ job_read(const JobRow *row, MemoryContext context)
 	return run;
 }
 
+/* Apart from the fit, which would keep the locks on the registry's tables. */
 static void
-job_fit(TrainRun *run, MemoryContext context)
+job_prepare(TrainRun *run, MemoryContext context)
 {
 	transaction_begin();
 	snapshot_take();
 	MemoryContextSwitchTo(context);
 	train_prepare(run);
-	PopActiveSnapshot();
+	transaction_end();
+}
+
+static void
+job_fit(TrainRun *run, MemoryContext context)
+{
+	transaction_begin();
 	InvalidateCatalogSnapshot();
+	MemoryContextSwitchTo(context);
 	train_fit(run);
 	transaction_end();
 }
 
 static void
-job_store(TrainRun *run, MemoryContext context)
+job_store(TrainRun *run, const JobRow *row, MemoryContext context)
 {
 	JobEnd		end = {.state = "done"};
 	JobFrame	frame;
@@ -234,6 +240,7 @@ job_store(TrainRun *run, MemoryContext context)
 	progress_phase("storing");
 	registry_lock(run->name);
 	snapshot_take();
+	(void) job_session_require_owner(row->owner, row->owner_oid);
 	end.version = train_store(run);
 	end.notices = job_notices();
 	frame = job_frame_begin();
@@ -249,13 +256,14 @@ job_train(const JobRow *row, MemoryContext context)
 
 	transaction_begin();
 	snapshot_take();
-	job_session_begin(row->owner, row->settings);
+	job_session_begin(row->owner, row->owner_oid, row->settings);
 	transaction_end();
 	job_notices_begin();
 	progress_begin("train", row->model, job_current);
 	run = job_read(row, context);
+	job_prepare(run, context);
 	job_fit(run, context);
-	job_store(run, context);
+	job_store(run, row, context);
 	progress_end();
 }
 
@@ -441,6 +449,7 @@ session_discard(void)
 	(void) set_config_option("role", "none", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET, true, 0, false);
 	DiscardCommand(&discard, true);
 	CommitTransactionCommand();
+	job_notices_forget();
 }
 
 extern PGDLLEXPORT void lstm_job_main(Datum argument);

@@ -402,12 +402,17 @@ rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 *newest)
 	if (!enough)
 		return false;
 	categories_apply(env, run->data, &run->roles, run->model->categories);
-	skips_warn(run->data);
 	group = groups_find(run, identity);
 	run->prepared = nn_data_prepare(env, &run->model->spec, run->model->prep, &run->data->series,
 									group);
 	run->prepared->identity = identity;
-	return newest_data_suffice(run, wanted->horizon);
+	enough = newest_data_suffice(run, wanted->horizon);
+	if (enough)
+	{
+		categories_warn(run->data, &run->roles);
+		skips_warn(run->data);
+	}
+	return enough;
 }
 
 /* Reads more rows until they are enough, and remembers how many those were. */

@@ -110,7 +110,7 @@ checksum(const void *record, size_t length)
 static bool
 bytes_write(const char *path, int flags, const void *bytes, size_t length, off_t at)
 {
-	int			file = BasicOpenFile(path, O_WRONLY | O_CREAT | O_NOFOLLOW | PG_BINARY | flags);
+	int			file = BasicOpenFile(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | PG_BINARY | flags);
 	ssize_t		written;
 	int			code;
 

@@ -118,15 +118,18 @@ remove_at_commit(int64 job)
  * Collecting
  */
 
-/* Role of the job's row, NULL: there is none.  Within a frame. */
+/* Role of the job's row, NULL: there is none; has it ended, by its row?  Within a frame. */
 static char *
-job_owner(int64 job)
+job_owner(int64 job, bool *ended)
 {
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(job);
 
-	if (registry_run("SELECT owner FROM lstm.job_rows WHERE job = $1", 1, &type, &value, NULL, true) == 0)
+	if (registry_run("SELECT owner, state IN ('queued', 'running') FROM lstm.job_rows WHERE job = $1",
+					 1, &type, &value, NULL, true) == 0)
 		return NULL;
+	if (ended != NULL)
+		*ended = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)[0] == 'f';
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
@@ -214,7 +217,23 @@ epochs_move(int64 job, const char *owner)
 	pfree(epoch);
 }
 
-/* Files of dropped databases, and of jobs of this one that nothing is known of any more. */
+/* A file of a job of this database: one that was terminated had no time to move its epochs. */
+static void
+job_file_clean(int64 job)
+{
+	bool		ended = false;
+	char	   *owner;
+
+	if (job_alive(job))
+		return;
+	owner = job_owner(job, &ended);
+	if (ended)
+		epochs_move(job, owner);
+	if (ended || (owner == NULL && progress_job_age(MyDatabaseId, job) >= FORGET_AFTER))
+		remove_at_commit(job);
+}
+
+/* Files of dropped databases, and of jobs of this one that have ended, or are unknown by now. */
 static void
 folder_clean(void)
 {
@@ -227,11 +246,12 @@ folder_clean(void)
 		int64		job;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!progress_name_job(entry->d_name, &database, &job) ||
-			progress_job_age(database, job) < FORGET_AFTER)
+		if (!progress_name_job(entry->d_name, &database, &job))
 			continue;
-		if (database == MyDatabaseId ? job_owner(job) == NULL :
-			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
+		if (database == MyDatabaseId)
+			job_file_clean(job);
+		else if (progress_job_age(database, job) >= FORGET_AFTER &&
+				 !SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database)))
 			progress_job_remove(database, job);
 	}
 	FreeDir(folder);
@@ -241,7 +261,7 @@ void
 progress_job_collect(int64 job)
 {
 	JobFrame	frame = job_frame_begin();
-	char	   *owner = job_owner(job);
+	char	   *owner = job_owner(job, NULL);
 
 	if (owner != NULL)
 		epochs_move(job, owner);
@@ -353,7 +373,7 @@ job_is_visible(int64 job)
 	Oid			user = GetUserId(),
 				role;
 	JobFrame	frame = job_frame_begin();
-	char	   *owner = job_owner(job);
+	char	   *owner = job_owner(job, NULL);
 	bool		visible;
 
 	role = owner != NULL ? get_role_oid(owner, true) : InvalidOid;

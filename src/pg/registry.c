@@ -661,7 +661,7 @@ registry_texts_equal(const char *one, const char *other)
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-/* What lstm.retrain keeps of a call: its name may be new, and three options were of the first training only. */
+/* What lstm.retrain repeats of a call: not the name, nor options that were of the first training only. */
 #define CALL_REPEATED(call) \
 	"(" call " - '{model,options}'::text[], coalesce(nullif(" call "->'options', 'null'), '{}')" \
 	" - '{deploy,from_model,freeze}'::text[])"

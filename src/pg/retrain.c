@@ -187,8 +187,7 @@ options_write(const Retrain *retrain, NnText *text, const NnJson *stored)
 static char *
 call_write(const Retrain *retrain, const char *stored)
 {
-	const NnJson *call = nn_json_parse(retrain->env, stored, strlen(stored), "stored call",
-									   NN_BAD_VALUE);
+	const NnJson *call = train_arguments_parse(retrain->env, stored);
 	NnText		text;
 
 	if (call->type != NN_JSON_OBJECT)
@@ -198,9 +197,9 @@ call_write(const Retrain *retrain, const char *stored)
 	nn_text_init(&text, retrain->env);
 	nn_json_begin(&text, '{');
 	nn_json_key(&text, "model");
-	nn_json_string(&text, retrain->name);
+	nn_json_string(&text, train_arguments_utf8(retrain->name));
 	nn_json_key(&text, "source");
-	nn_json_string(&text, retrain->champion->source);
+	nn_json_string(&text, train_arguments_utf8(retrain->champion->source));
 	for (const NnJson *e = call->child; e; e = e->next)
 		if (strcmp(e->key, "model") != 0 && strcmp(e->key, "source") != 0 &&
 			strcmp(e->key, "options") != 0)
@@ -211,7 +210,7 @@ call_write(const Retrain *retrain, const char *stored)
 	nn_json_key(&text, "options");
 	options_write(retrain, &text, nn_json_member(call, "options"));
 	nn_json_end(&text, '}');
-	return text.data;
+	return train_arguments_server(text.data);
 }
 
 /* Everything that can be wrong before rows are read. */

@@ -136,7 +136,7 @@ train_open_stored(FunctionCallInfo fcinfo)
 void
 train_prepare(TrainRun *run)
 {
-	transfer_prepare(&run->input);
+	transfer_prepare(run->env, &run->input);
 }
 
 void

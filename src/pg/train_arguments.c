@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -71,13 +72,33 @@ train_arguments_text(const NnEnv *env, FunctionCallInfo fcinfo)
 	return json.data;
 }
 
+NnJson *
+train_arguments_parse(const NnEnv *env, const char *text)
+{
+	const char *utf8 = train_arguments_utf8(text);
+
+	return nn_json_parse(env, utf8, strlen(utf8), "stored call", NN_BAD_VALUE);
+}
+
+const char *
+train_arguments_utf8(const char *text)
+{
+	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
+char *
+train_arguments_server(const char *utf8)
+{
+	return pg_any_to_server(utf8, (int) strlen(utf8), PG_UTF8);
+}
+
 static Datum
 argument_datum(const NnEnv *env, const NnJson *value, ArgumentType type)
 {
 	NnText		text;
 
 	if (type == ARGUMENT_TEXT && value->type == NN_JSON_STRING)
-		return CStringGetTextDatum(value->string);
+		return CStringGetTextDatum(train_arguments_server(value->string));
 	if (type == ARGUMENT_INT && value->type == NN_JSON_NUMBER &&
 		value->number >= PG_INT32_MIN && value->number <= PG_INT32_MAX)
 		return Int32GetDatum((int32) value->number);
@@ -85,7 +106,7 @@ argument_datum(const NnEnv *env, const NnJson *value, ArgumentType type)
 	{
 		nn_text_init(&text, env);
 		nn_json_tree(&text, value);
-		return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+		return DirectFunctionCall1(jsonb_in, CStringGetDatum(train_arguments_server(text.data)));
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -96,7 +117,7 @@ argument_datum(const NnEnv *env, const NnJson *value, ArgumentType type)
 void
 train_arguments_fill(const NnEnv *env, const char *text, FunctionCallInfo fcinfo)
 {
-	NnJson	   *call = nn_json_parse(env, text, strlen(text), "stored call", NN_BAD_VALUE);
+	NnJson	   *call = train_arguments_parse(env, text);
 
 	if (call->type != NN_JSON_OBJECT)
 		ereport(ERROR,

@@ -71,7 +71,10 @@ extern double train_seconds(const TrainRun *run);
  * The call as a value
  */
 
-/* {"model": ..., "source": ..., ...}: the arguments of lstm.train that are not NULL. */
+/*
+ * {"model": ..., "source": ..., ...}: the arguments of lstm.train that are not NULL.  Text is
+ * in the database's encoding, and UTF-8 once it is parsed.
+ */
 extern char *train_arguments_text(const NnEnv *env, FunctionCallInfo fcinfo);
 
 /*
@@ -79,5 +82,9 @@ extern char *train_arguments_text(const NnEnv *env, FunctionCallInfo fcinfo);
  * NULL), in the current memory context.  Error 22023 when the text is no such object.
  */
 extern void train_arguments_fill(const NnEnv *env, const char *text, FunctionCallInfo fcinfo);
+
+extern NnJson *train_arguments_parse(const NnEnv *env, const char *text);
+extern const char *train_arguments_utf8(const char *text);
+extern char *train_arguments_server(const char *utf8);
 
 #endif							/* LSTM_TRAIN_RUN_H */

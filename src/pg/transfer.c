@@ -13,14 +13,18 @@
 #include "pg/transfer.h"
 
 void
-transfer_prepare(TrainingInput *input)
+transfer_prepare(const NnEnv *env, TrainingInput *input)
 {
 	NnSpec	   *spec = input->spec;
 	const NnModel *other;
+	uint8_t    *bytes;
+	size_t		length;
 
 	if (spec->from_model[0] == '\0')
 		return;
-	other = registry_get(spec->from_model, 0)->model;
+	/* A copy: the session's cache lets go of its own with the transaction. */
+	bytes = nn_model_write(env, registry_get(spec->from_model, 0)->model, &length);
+	other = nn_model_read(env, bytes, length);
 	input->from = other;
 	if (spec->nlayers > 0 || nn_spec_form_given(spec))
 		return;

@@ -12,9 +12,9 @@
 
 /*
  * With "from_model": reads that model (with the caller's rights) and takes its
- * layers, context and loss where the caller gives none of his own.
+ * layers, context and loss where the caller gives none of his own.  In env.
  */
-extern void transfer_prepare(TrainingInput *input);
+extern void transfer_prepare(const NnEnv *env, TrainingInput *input);
 
 /*
  * Parameters of tensors that have the same name and shape in the other model, before

@@ -84,6 +84,13 @@ SELECT name, c.same FROM unnest('{plain,difference,seasonal}'::text[]) WITH ORDI
 DELETE FROM hours;
 INSERT INTO hours SELECT * FROM kept;
 
+-- Reading once more warns no more than once.
+SELECT version FROM lstm.train('kinds', 'SELECT t, y, kind FROM hours WHERE y IS NOT NULL', series => '', static_covariates => 'kind', horizon => 6, context => 8,
+	options => '{"units": 3, "epochs": 1, "steps_per_epoch": 3, "seed": 1}');
+SET client_min_messages = warning;
+SELECT count(*) FROM lstm.forecast('kinds', source => 'SELECT t, CASE WHEN t > ''2020-05-04 20:00+00'' OR t < ''2020-05-01'' THEN y END AS y, ''b'' AS kind FROM hours WHERE y IS NOT NULL');
+SET client_min_messages = error;
+
 -- Far more rows ahead than the horizon.
 INSERT INTO hours SELECT t + interval '2 days', NULL, NULL, extract(hour FROM t) FROM (SELECT '2020-05-05 00:00+00'::timestamptz + i * interval '1 hour' AS t FROM generate_series(0, 599) i) s
 ON CONFLICT DO NOTHING;
@@ -224,5 +231,5 @@ SELECT min(forecast_timestamp) AT TIME ZONE 'UTC' AS later FROM lstm.forecast('a
 RESET timezone;
 
 SELECT count(lstm.drop_model(name)) > 20 AS dropped FROM (SELECT DISTINCT name FROM lstm.models) m
-WHERE name = ANY ('{plain,gaps,previous,mean,mask,seasonal,difference,logarithm,outliers,padded,clock,adaptive,quantiles,weighed,alone,local,counted,daily,business,monthly,asked}');
+WHERE name = ANY ('{plain,gaps,previous,mean,mask,seasonal,difference,logarithm,outliers,padded,clock,adaptive,quantiles,weighed,alone,local,counted,daily,business,monthly,asked,kinds}');
 DROP SCHEMA newest, other CASCADE;
