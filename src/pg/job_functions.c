@@ -415,6 +415,15 @@ latch_wait(long ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
+static void __attribute__((noreturn))
+wait_refuse(int64 job)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("job " INT64_FORMAT " begins when this transaction commits", job),
+			 errhint("Commit, then wait.")));
+}
+
 /* Has it ended, so that there is nothing to wait for? */
 static bool
 wait_look(int64 job, JobLook *look, QueueRun *run)
@@ -423,12 +432,13 @@ wait_look(int64 job, JobLook *look, QueueRun *run)
 	if (strcmp(look->state, "queued") == 0)
 	{
 		if (look->uncommitted)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("job " INT64_FORMAT " begins when this transaction commits", job),
-					 errhint("Commit, then wait.")));
+			wait_refuse(job);
 		if (!XactReadOnly && !IsolationUsesXactSnapshot() && !job_session_lent() && queue_run(run, false))
+		{
 			*look = job_look(job);
+			if (strcmp(look->state, "queued") == 0 && run->unseen && *(int64 *) llast(run->failed) == job)
+				wait_refuse(job);
+		}
 	}
 	return strcmp(look->state, "queued") != 0 && strcmp(look->state, "running") != 0;
 }
@@ -463,8 +473,6 @@ lstm_wait(PG_FUNCTION_ARGS)
 		if (timeout >= 0 && left <= 0)
 			break;
 		latch_wait(timeout >= 0 && left < WAIT_POLL ? (long) left + 1 : WAIT_POLL);
-		/* What could not be started has its end by now. */
-		run.failed = NIL;
 		MemoryContextReset(turn);
 	}
 	call_memory_end(memory);

@@ -216,9 +216,19 @@ texts_array(const List *texts)
 	return makeArrayResult(state, CurrentMemoryContext);
 }
 
+/* The transaction that last ended a job from here: until it commits, workers do not see that. */
+static TransactionId ended_by = InvalidTransactionId;
+
+static bool
+ended_unseen(void)
+{
+	return TransactionIdIsValid(ended_by) && ended_by == GetTopTransactionIdIfAny();
+}
+
 bool
 job_end(int64 job, const char *state, bool wait, const JobEnd *end)
 {
+	bool		done;
 	Oid			types[9] = {INT8OID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 	TEXTARRAYOID};
 	Datum		values[9];
@@ -234,13 +244,17 @@ job_end(int64 job, const char *state, bool wait, const JobEnd *end)
 	values[6] = text_or_null(end->detail, &nulls[6]);
 	values[7] = text_or_null(end->hint, &nulls[7]);
 	values[8] = texts_array(end->notices);
-	return registry_run(psprintf("UPDATE lstm.job_rows SET state = $3, version = nullif($4, 0),"
+	done = registry_run(psprintf("UPDATE lstm.job_rows SET state = $3, version = nullif($4, 0),"
 								 " sqlstate = $5, message = $6, detail = $7, hint = $8,"
 								 " notices = nullif($9, '{}'), ended_at = clock_timestamp()"
 								 " WHERE job = (SELECT job FROM lstm.job_rows WHERE job = $1"
-								 " AND ($2 IS NULL OR state = $2) FOR UPDATE%s)",
+								 " AND CASE WHEN $2 IS NULL THEN pid = pg_backend_pid() ELSE state = $2 END"
+								 " FOR UPDATE%s)",
 								 wait ? "" : " SKIP LOCKED"),
 						9, types, values, nulls, false) > 0;
+	if (done)
+		ended_by = GetTopTransactionIdIfAny();
+	return done;
 }
 
 /* Another statement with a job's number and maybe a text. */
@@ -555,16 +569,23 @@ job_stuck(int64 job)
 	return stuck;
 }
 
+/* Gives it its end; not where it waits for a job that ended by this transaction. */
 static void
 queue_run_fail(QueueRun *run, int64 job)
 {
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
 	int64	   *failed = palloc(sizeof(int64));
-	JobFrame	frame = job_frame_begin();
+	JobFrame	frame;
 
-	job_fail_attempts(job);
-	job_frame_end(frame);
 	*failed = job;
 	run->failed = lappend(run->failed, failed);
+	MemoryContextSwitchTo(caller);
+	run->unseen = ended_unseen();
+	if (run->unseen)
+		return;
+	frame = job_frame_begin();
+	job_fail_attempts(job);
+	job_frame_end(frame);
 }
 
 bool
@@ -600,6 +621,8 @@ queue_run(QueueRun *run, bool wait)
 			run->started++;
 			return true;
 		}
+		if (ended_unseen())
+			break;
 	}
 	queue_run_fail(run, job);
 	return true;

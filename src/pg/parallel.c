@@ -116,7 +116,11 @@ lstm_parallel_main(dsm_segment *segment, shm_toc *toc)
 	uint32		control;
 
 	if (gate->free)
+	{
 		PopActiveSnapshot();
+		/* From 18 on the start of a worker reads catalogs, whose snapshot would stay. */
+		InvalidateCatalogSnapshot();
+	}
 	pg_atomic_add_fetch_u32(&gate->present, 1);
 	ConditionVariableBroadcast(&gate->turn);
 	member->number = (uint32) ParallelWorkerNumber + 1;
@@ -207,6 +211,7 @@ team_run(NnTrainer *trainer, ParallelContext *pcxt, Gate *gate, void *block)
 	{
 		gate_wait_present(gate, (uint32) pcxt->nworkers_launched);
 		PopActiveSnapshot();
+		InvalidateCatalogSnapshot();
 	}
 	if (pcxt->nworkers_launched == 0)
 	{

@@ -362,9 +362,10 @@ rows_hold_out(Retrain *retrain)
 	if (fresh < horizon)
 	{
 		ereport(NOTICE,
-				(errmsg("model \"%s\" has %u new time steps, and is retrained with %u", retrain->name,
-						fresh, horizon),
-				 errdetail("A comparison needs a whole horizon of rows that were not there the last time.")));
+				(errmsg("model \"%s\" is not retrained: %u new time steps, at least %u are needed",
+						retrain->name, fresh, horizon),
+				 errdetail("A comparison needs a whole horizon of rows that were not there the last time."),
+				 errhint("A source whose WHERE ends at a fixed time never has new rows.")));
 		return false;
 	}
 	retrain->held = retrain->holdout > 0 ? retrain->holdout :

@@ -88,6 +88,41 @@ call_text(const NnEnv *env, const char *action, const char *model, const NnJson 
 	return sql.data;
 }
 
+/* Raises 22023 for an argument that the procedure has not, with the nearest that it has. */
+static void
+arguments_check(const char *action, const NnJson *arguments)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(action);
+	const char *names[FUNC_MAX_ARGS];
+	uint64		n;
+
+	if (SPI_execute_with_args("SELECT a.name FROM pg_proc p, unnest(p.proargnames, p.proargmodes) a(name, mode)"
+							  " WHERE p.pronamespace = 'lstm'::regnamespace AND p.prokind = 'p'"
+							  " AND p.proname = $1 AND coalesce(a.mode, 'i') = 'i' AND a.name <> 'model'",
+							  1, &type, &value, NULL, true, FUNC_MAX_ARGS) != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("procedure \"lstm.%s\" does not exist", action),
+				 errhint("Check that extension \"lstm\" is installed completely.")));
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+		names[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+	for (const NnJson *argument = arguments->child; argument != NULL; argument = argument->next)
+	{
+		bool		known = false;
+		const char *nearest = nn_nearest(argument->key, names, n);
+
+		for (uint64 i = 0; i < n; i++)
+			known = known || strcmp(argument->key, names[i]) == 0;
+		if (!known)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("procedure \"lstm.%s\" has no argument \"%s\"", action, argument->key),
+					 nearest != NULL ? errhint("The nearest name is \"%s\".", nearest) : 0));
+	}
+}
+
 static NnJson *
 arguments_parse(const NnEnv *env, FunctionCallInfo fcinfo, int i)
 {
@@ -119,9 +154,10 @@ cron_require(const char *call)
 			 errmsg("extension \"pg_cron\" is not installed in database \"%s\"", database),
 			 errdetail("It keeps the schedule and starts what is due."),
 			 call == NULL ? errhint("Without it there is nothing to remove here.") :
-			 errhint("Set shared_preload_libraries to pg_cron and cron.database_name to this "
-					 "database, restart the server and run CREATE EXTENSION pg_cron; or let the "
-					 "operating system's cron run this by psql: %s", call)));
+			 errhint("Where pg_cron has another database, schedule from there by cron.schedule_in_database; "
+					 "else set shared_preload_libraries to pg_cron and cron.database_name to this one, "
+					 "restart the server and run CREATE EXTENSION pg_cron; or let the operating "
+					 "system's cron run this by psql: %s", call)));
 }
 
 /* Runs a function of pg_cron with the caller's rights; the only column of its only row. */
@@ -152,16 +188,21 @@ lstm_schedule(PG_FUNCTION_ARGS)
 	char	   *model = argument_text_required(fcinfo, 0, "model");
 	char	   *action = action_check(argument_text_required(fcinfo, 1, "action"));
 	char	   *times = argument_text_required(fcinfo, 2, "schedule");
-	char	   *call = call_text(env, action, model, arguments_parse(env, fcinfo, 3));
+	NnJson	   *arguments = arguments_parse(env, fcinfo, 3);
+	char	   *call = call_text(env, action, model, arguments);
 	const char *values[3] = {entry_name(action, model), times, call};
 	int			nest_level;
 	int64		entry;
 
 	PreventCommandIfReadOnly("lstm.schedule()");
+	if (arguments == NULL || nn_json_member(arguments, "source") == NULL)
+		model_run_source_check(registry_find(model, 0), "Schedule it as a role that may run it.");
 	nest_level = registry_begin();
 	/* Both actions need that right; who lacks it is told now, not by the log of a night. */
 	(void) grants_require(model, MODEL_RETRAIN);
-	/* Analysis finds arguments that the procedure has not, before the night. */
+	if (arguments != NULL)
+		arguments_check(action, arguments);
+	/* What else the procedure would not take is found by analysis, before the night. */
 	if (SPI_prepare(call, 0, NULL) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -111,10 +111,9 @@ source_account(size_t *used, size_t limit, size_t bytes, uint64 rows)
 	if (bytes > limit || *used > limit - bytes)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("source needs more memory than lstm.max_memory (%zu MB)",
-						limit / (1024 * 1024)),
-				 errdetail("After " UINT64_FORMAT " rows %zu MB are in use and %zu MB more are needed.",
-						   rows, *used / (1024 * 1024), bytes / (1024 * 1024) + 1),
+				 errmsg("source needs more memory than lstm.max_memory (%zu kB)", limit / 1024),
+				 errdetail("After " UINT64_FORMAT " rows %zu kB are in use and %zu kB more are needed.",
+						   rows, *used / 1024, bytes / 1024 + 1),
 				 errhint("Raise lstm.max_memory, or read fewer rows or columns.")));
 	*used += bytes;
 }

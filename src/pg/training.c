@@ -175,6 +175,22 @@ validation_check(const TrainingInput *input)
 	spec->folds = 1;
 }
 
+/* A horizon too long for the rows is learned in part only. */
+static void
+horizon_notice(const TrainingInput *input)
+{
+	const NnSpec *spec = input->spec;
+
+	if (input->label == NULL || spec->horizon == spec->forecast_horizon ||
+		spec->form.head == NN_HEAD_RECURSIVE)
+		return;
+	ereport(NOTICE,
+			(errmsg("model \"%s\" learns %u of the %u steps of its horizon", input->label,
+					spec->horizon, spec->forecast_horizon),
+			 errdetail("The rows are too few for more: it goes on from its own forecasts."),
+			 errhint("Use a shorter horizon or give more rows; lstm.evaluate says how good later steps are.")));
+}
+
 /* What is chosen, trained and judged on the folds. */
 static Trial *
 choice_try(const NnEnv *env, TrainingInput *input, const TrialClock *clock)
@@ -184,6 +200,7 @@ choice_try(const NnEnv *env, TrainingInput *input, const TrialClock *clock)
 
 	input->spec = nn_auto_choose(env, input->spec, series, input->context_given);
 	lengths_check(input->spec, series);
+	horizon_notice(input);
 	validation_check(input);
 	nn_spec_expand(env, input->spec);
 	if (nn_spec_has(input->spec, "embedding"))

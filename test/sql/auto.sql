@@ -132,6 +132,13 @@ SELECT seconds < 60 AS soon, skill > 0 AS skill FROM lstm.train('many', 'many', 
 SELECT count(*) AS rows, count(DISTINCT (series, step)) AS different, count(DISTINCT series) AS series, min(forecast_index) AS first, max(forecast_index) AS last,
 	count(*) FILTER (WHERE forecast_value IS NULL OR prediction_interval_lower_bound >= prediction_interval_upper_bound) AS without FROM lstm.forecast('many');
 
+-- a horizon that the rows do not reach is said to be learned in part
+SET client_min_messages = notice;
+SET lstm.progress = 0;
+SELECT version, skill IS NOT NULL AS judged FROM lstm.train('beyond', 'SELECT date ''2026-01-01'' + g AS day, 10 + sin(g / 7.0) AS y FROM generate_series(1, 200) g',
+	horizon => 60, options => '{"members": ["network"], "ensemble_size": 1, "epochs": 1}');
+SET client_min_messages = warning;
+
 SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models) m;
 DROP TABLE line, noisy_line, constant, months, scales, wave, bytes, early, many, drawn;
 DROP FUNCTION noise, error_of, forecast_after, bytes_of;

@@ -47,6 +47,7 @@ BEGIN;
 SET LOCAL search_path = pg_temp, public;
 SET LOCAL work_mem = '8MB';
 SET LOCAL statement_timeout = '1h';
+SET LOCAL lock_timeout = '1h';
 SET LOCAL "my.tenant" = 'it''s';
 SELECT lstm.train_async('tenant', $$SELECT t, y FROM sine WHERE current_setting('my.tenant') = 'it''s'$$, time_column => 't', context => 8,
 	options => :options) AS job \gset
@@ -185,6 +186,21 @@ SELECT lstm.train_async('never', 'sine', time_column => 't', context => 8, optio
 ROLLBACK TO s;
 COMMIT;
 SELECT count(*) FROM lstm.jobs WHERE model = 'never';
+-- a transaction that says late that it only reads
+BEGIN;
+SELECT lstm.train_async('late', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
+SET TRANSACTION READ ONLY;
+COMMIT;
+SELECT lstm.wait(:job);
+-- commits of a procedure
+DO $$
+BEGIN
+	FOR i IN 1..2 LOOP
+		PERFORM lstm.train_async('loop' || i, 'sine', time_column => 't', context => 8, options => '{"units": 4, "epochs": 1, "season": 1}');
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT model, lstm.wait(job) FROM lstm.jobs WHERE model ~ '^loop' ORDER BY job;
 
 -- the queue: limits, one after the other, cancel, timeout
 SET lstm.max_jobs = 0;
@@ -215,6 +231,40 @@ SELECT lstm.wait(:second), lstm.wait(:job);
 RESET client_min_messages;
 SELECT job - :job AS job, version FROM lstm.jobs WHERE model = 'queued' AND state = 'done' ORDER BY job;
 SELECT a.ended_at <= b.started_at AS in_order FROM lstm.jobs a, lstm.jobs b WHERE a.job = :job AND b.job = :second;
+
+-- workers do not see yet what this transaction has ended
+SET lstm.max_jobs = 0;
+SELECT lstm.train_async('after', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
+SELECT lstm.train_async('after', 'sine', time_column => 't', context => 8, options => :options) AS second \gset
+RESET lstm.max_jobs;
+BEGIN;
+SELECT lstm.cancel(:job);
+SAVEPOINT s;
+SELECT lstm.wait(:second);
+ROLLBACK TO s;
+SET client_min_messages = warning;
+CALL lstm.run_jobs();
+RESET client_min_messages;
+COMMIT;
+SELECT lstm.wait(:second);
+
+-- a later role of the same name does not get the job
+SET lstm.max_jobs = 0;
+CREATE ROLE regress_lstm_job_carol LOGIN;
+SET SESSION AUTHORIZATION regress_lstm_job_carol;
+SELECT lstm.train_async('carols', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
+RESET SESSION AUTHORIZATION;
+SET ROLE regress_lstm_job_carol;
+SELECT lstm.train_async('carols', 'sine', time_column => 't', context => 8, options => :options) AS second \gset
+RESET ROLE;
+DROP ROLE regress_lstm_job_carol;
+CREATE ROLE regress_lstm_job_carol LOGIN;
+RESET lstm.max_jobs;
+SELECT lstm.wait(:job);
+SELECT lstm.wait(:second);
+SELECT sqlstate, message, hint FROM lstm.jobs WHERE job IN (:job, :second) ORDER BY job;
+SELECT count(*) FROM lstm.models WHERE name = 'carols';
+DROP ROLE regress_lstm_job_carol;
 
 -- names are values
 SELECT lstm.train_async('</svg><script>''; DROP TABLE sine --', 'sine', time_column => 't', context => 8, options => :options) AS job \gset

@@ -15,7 +15,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $node = lstm_node('primary', "lstm.progress = 0\nmax_worker_processes = 8\nmax_prepared_transactions = 2\n" .
-	"max_logical_replication_workers = 0\nautovacuum = off\nrestart_after_crash = on\n");
+	"max_logical_replication_workers = 0\nautovacuum = off\nrestart_after_crash = on\n", allows_streaming => 1);
 my $jobs = "FROM pg_stat_activity WHERE backend_type = 'lstm job'";
 
 # A call for a model; long: one that does not end by itself.
@@ -110,13 +110,20 @@ like(row_of($job), qr/^cancelled\|57014\|/, 'its row says so');
 is(sql("SELECT lstm.cancel($job)"), 'f', 'twice is once');
 ok(gone(), 'no process stays');
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'"), '0', 'nor its worker');
+sql(call('base') =~ s/train_async/train/r);
+$job = submit('derived', long => 1, options => ', "from_model": "base"');
+training($job);
+is(sql("SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'lstm job' AND relation IS NOT NULL"),
+	'0', 'nor one on the registry, where it begins with another model');
+cancel($job);
 my $other = LstmSession->new($node);
 $other->query('BEGIN; ' . call('shared') =~ s/train_async/train/r);
-$job = submit('shared');
+$job = submit('shared', before => "SET lock_timeout = '100ms'; ");
 ok($node->poll_query_until('postgres', "SELECT EXISTS (SELECT $jobs AND wait_event_type = 'Lock' AND backend_xmin IS NULL)"),
 	'it waits for another transaction of its model without a snapshot');
+sleep 0.3;
 $other->query('COMMIT');
-is(sql("SELECT lstm.wait($job)"), 'done', 'and goes on');
+is(sql("SELECT lstm.wait($job)"), 'done', 'however long, and goes on');
 $other->close;
 my %bytes;
 for my $how ('async', 'here')
@@ -176,6 +183,23 @@ is(sql("SELECT lstm.wait($again)"), 'done', 'that of the same model begins when 
 like(row_of($second), qr/^failed\|57P01\|the worker was terminated/, 'which its row says');
 cancel($third);
 gone();
+cmp_ok(sql("SELECT count(*) FROM lstm.job_log WHERE job = $second"), '>', 0, 'the next that ends moves its epochs to their table');
+
+# A commit that waits for its standby holds the queue; who waits for a job keeps to his time.
+$job = submit('patient', before => 'SET lstm.max_jobs = 0; ');
+sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('synchronous_standby_names') = 'nobody'");
+$old->send('SET lstm.max_jobs = 0; ' . call('stuck'));
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')");
+$begin = time;
+is(sql("SET synchronous_commit = local; SET statement_timeout = '5s'; SELECT lstm.wait($job, '300 ms')"), 'queued', 'lstm.wait with a standby that is gone');
+cmp_ok(time - $begin, '<', 2, 'ends in time');
+sql('ALTER SYSTEM RESET synchronous_standby_names');
+$node->reload;
+$old->wait;
+sql('CALL lstm.run_jobs()');
+gone();
 
 # ---------------------------------------------------------------------------
 # Roles, tables and models that are gone
@@ -199,6 +223,13 @@ for my $what (sort keys %gone)
 	like(row_of($number), $row, "$what");
 }
 
+sql('CREATE ROLE erin LOGIN');
+$job = submit('gone0', before => 'SET SESSION AUTHORIZATION erin; ', options => ', "epochs": 400');
+training($job);
+sql('DROP ROLE erin');
+sql("SELECT lstm.wait($job, '20 s')");
+like(row_of($job), qr/^failed\|42704\|role "erin" does not exist/, 'a role that goes while its job trains');
+
 # ---------------------------------------------------------------------------
 # A database of its own, whose owner is no superuser; DROP DATABASE
 # ---------------------------------------------------------------------------
@@ -209,19 +240,53 @@ like($err, qr/a superuser's job cannot be kept/, 'no superuser leaves SQL in tab
 my $alices = submit('alices', database => 'other', before => 'SET SESSION AUTHORIZATION alice; ');
 is(sql("SET SESSION AUTHORIZATION alice; SELECT lstm.wait($alices)", 'other'), 'done', 'others have jobs');
 $alices = submit('alices', database => 'other', before => 'SET lstm.max_jobs = 0; SET SESSION AUTHORIZATION alice; ');
-sql("INSERT INTO lstm.job_rows (job, model, owner, session_role, arguments, settings) SELECT 1000 + n, 'forged', r, r, '{}', '{}' FROM (VALUES (1, 'postgres'), (2, 'dave')) f (n, r)", 'other');
+my $forge = "INSERT INTO lstm.job_rows (job, model, owner, session_role, arguments, settings, owner_oid, session_oid) SELECT 1000 + n, 'forged', r, s, '{}', '{}', r::regrole, s::regrole";
+sql("$forge FROM (VALUES (1, 'postgres', 'postgres'), (2, 'dave', 'dave')) f (n, r, s)", 'other');
 
 is(sql('CALL lstm.run_jobs()', 'other'), '0|3|0', "nobody starts a superuser's, and a superuser nobody's");
 is(sql('SET SESSION AUTHORIZATION alice; CALL lstm.run_jobs()', 'other'), '1|2|0', 'a session starts jobs of its own user only');
 ($status, $out, $err) = $node->psql('other', "SELECT lstm.wait(1002, '0')");
 like($err, qr/job 1002 waits for a session of user "dave" to start it/, 'which is said');
 is(sql("SET SESSION AUTHORIZATION alice; SELECT lstm.wait($alices)", 'other'), 'done', "alice's is started by hers");
+sql('CREATE ROLE chief SUPERUSER; GRANT chief TO dave');
+sql("DELETE FROM lstm.job_rows WHERE model = 'forged'; $forge FROM (VALUES (3, 'chief', 'dave')) f (n, r, s); SET SESSION AUTHORIZATION dave; CALL lstm.run_jobs()", 'other');
+sql("SELECT lstm.wait(1003, '10 s')", 'other');
+is(sql('SELECT state, message FROM lstm.jobs WHERE job = 1003', 'other'), 'failed|a superuser\'s job cannot be kept in table "lstm.job_rows"',
+	'nor does a row make a superuser of who may become one');
 $alices = submit('alices', long => 1, database => 'other', before => 'SET SESSION AUTHORIZATION alice; ');
 $node->poll_query_until('postgres', "SELECT EXISTS (SELECT $jobs AND query LIKE '%epoch%' AND datname = 'other')");
 $begin = time;
 sql('DROP DATABASE other WITH (FORCE)');
 cmp_ok(time - $begin, '<', 3, 'DROP DATABASE ... FORCE ends jobs');
 ok(gone(), 'their processes are gone');
+
+# A worker whose row went with the extension has the lock of a number that is given again.
+sql('CREATE DATABASE again');
+sql('CREATE EXTENSION lstm; CREATE TABLE wave AS SELECT t, sin(t * 0.1) AS y FROM generate_series(1, 3000) t', 'again');
+$job = submit('orphan', long => 1, database => 'again');
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT $jobs AND query LIKE '%epoch%' AND datname = 'again')");
+sql('DROP EXTENSION lstm; CREATE EXTENSION lstm', 'again');
+is(submit('next', database => 'again'), $job, 'the number again');
+sleep 0.3;
+sql("SET statement_timeout = '5s'; " . call('free'), 'again');
+$node->poll_query_until('again', "SELECT state = 'done' FROM lstm.jobs WHERE model = 'free'");
+is(state_of($job, 'again'), 'queued', 'that job waits, and the queue goes on');
+sql("SELECT pg_terminate_backend(pid, 5000) $jobs", 'again');
+is(sql("SELECT lstm.wait($job, '20 s')", 'again'), 'done', 'until the worker is gone');
+# The extension may go, or its making be undone, in the transaction of a job.
+is(sql('BEGIN; ' . call('never') . '; DROP EXTENSION lstm; COMMIT; SELECT count(*) FROM pg_extension WHERE extname = $$lstm$$', 'again') =~ s/^\d+\n//r,
+	'0', 'no extension, no job');
+sql('DROP DATABASE again WITH (FORCE)');
+
+# Names beyond ASCII in a database that is not UTF-8
+sql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+sql('CREATE EXTENSION lstm; CREATE TABLE wave AS SELECT t, sin(t * 0.1) AS y FROM generate_series(1, 300) t', 'latin');
+$job = sql(q{SET my.city = E'Z\\xfcrich'; } . call('m', source => 'wave') =~ s/'m', 'wave'/E'Z\\xfcrich', E'SELECT t, y FROM wave \/* \\xfc *\/'/r, 'latin');
+is(sql("SELECT lstm.wait($job)", 'latin'), 'done', 'a job in a LATIN1 database');
+is(sql("SELECT name = E'Z\\xfcrich', source ~ E'\\xfc', j.settings->>'my.city' = E'Z\\xfcrich' FROM lstm.models, lstm.jobs j", 'latin'), 't|t|t', 'with its names');
+like(sql("INSERT INTO wave SELECT t, sin(t * 0.1) FROM generate_series(301, 400) t; CALL lstm.retrain(E'Z\\xfcrich', promote => 'always')", 'latin'),
+	qr/^2\|t\|/, 'which is retrained');
+sql('DROP DATABASE latin');
 
 # ---------------------------------------------------------------------------
 # No free worker
@@ -240,6 +305,14 @@ is(sql("SELECT count(*) FROM lstm.jobs WHERE job = $second AND state IN ('runnin
 is(sql("SELECT count(DISTINCT pid) FROM lstm.jobs WHERE job IN ($first, $second)"), '1', 'itself');
 is(sql("SELECT lstm.wait($third)"), 'done', 'lstm.wait starts another role\'s');
 is(sql("SELECT owner FROM lstm.models WHERE name = 'third'"), 'alice', 'which stays that role\'s');
+sql("CREATE FUNCTION noisy() RETURNS SETOF wave LANGUAGE plpgsql AS \$\$ BEGIN RAISE NOTICE 'only for bob'; PERFORM pg_sleep(1); RETURN QUERY SELECT * FROM wave; END \$\$; CREATE ROLE frank");
+$first = submit('noisy', source => 'SELECT * FROM noisy()', before => 'SET ROLE bob; ');
+$second = submit('silent', before => 'SET ROLE frank; ');
+sql('DROP ROLE frank');
+$node->poll_query_until('postgres', "SELECT state = 'failed' FROM lstm.jobs WHERE job = $second");
+is(sql("SELECT string_agg(coalesce(notices::text, 'none'), ', ' ORDER BY job) FROM lstm.jobs WHERE job IN ($first, $second)"),
+	'{"NOTICE:  only for bob"}, none', 'what one job was told is not told the next');
+gone();
 $node->append_conf('postgresql.conf', "max_worker_processes = 8\n");
 
 # ---------------------------------------------------------------------------

@@ -64,7 +64,7 @@ my %call = (
 	revoke_model => ['own', q{lstm.revoke_model('m', 'reader')}],
 
 	# pg_cron is asked, which is not here.
-	schedule => ['read', q{lstm.schedule('m', 'retrain', '0 3 * * *')}, '55000'],
+	schedule => ['retrain', q{lstm.schedule('m', 'retrain', '0 3 * * *')}, '55000'],
 	unschedule => ['free', q{lstm.unschedule('m')}, '55000'],
 );
 # Those of lstm_postgis, on the model "s" of five sites.
