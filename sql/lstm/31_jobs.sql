@@ -170,7 +170,7 @@ CREATE FUNCTION lstm.wait(
 COMMENT ON FUNCTION lstm.wait(bigint, interval) IS
 'waits until the job has ended and returns its state: done, failed, cancelled or lost; after timeout (NULL: no limit) the state it has then, queued or running.
 Starts jobs of the queue meanwhile, but not in read-only, repeatable read and serializable transactions and SECURITY DEFINER functions. A month counts 30 days.
-Errors: 22004 NULL job, 42704 no such job, or another''s, 22023 negative timeout, 55000 the job was submitted by this transaction, which has to commit first.';
+Errors: 22004 NULL job, 42704 no such job, or another''s, 22023 negative timeout, 55000 the job was submitted by this transaction, or waits for one that it has ended, and it has to commit first; 40P01 the job waits for a lock of this transaction.';
 
 CREATE PROCEDURE lstm.run_jobs(
 	INOUT started	int DEFAULT NULL,

@@ -25,6 +25,7 @@
 #include "portability/instr_time.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -45,8 +46,9 @@ PG_FUNCTION_INFO_V1(lstm_cancel);
 PG_FUNCTION_INFO_V1(lstm_wait);
 PG_FUNCTION_INFO_V1(lstm_run_jobs);
 
-/* Milliseconds between two looks of lstm.wait. */
+/* Milliseconds between two looks of lstm.wait, and looks between two at who waits for whom. */
 #define WAIT_POLL 50
+#define WAIT_LOCKS 20
 
 /* ------------------------------------------------------------------------
  * Submitting
@@ -415,6 +417,24 @@ latch_wait(long ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* Error 40P01 when the job's process waits for a lock that this one has: both would for ever. */
+static void
+wait_check_locks(int64 job)
+{
+	int			pid = job_pid(job);
+	ArrayType  *blocking;
+
+	if (pid == 0)
+		return;
+	blocking = DatumGetArrayTypeP(DirectFunctionCall1(pg_blocking_pids, Int32GetDatum(pid)));
+	for (int i = 0; i < ArrayGetNItems(ARR_NDIM(blocking), ARR_DIMS(blocking)); i++)
+		if (((int32 *) ARR_DATA_PTR(blocking))[i] == MyProcPid)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+					 errmsg("job " INT64_FORMAT " waits for a lock that this transaction holds", job),
+					 errhint("Commit, then wait.")));
+}
+
 static void __attribute__((noreturn))
 wait_refuse(int64 job)
 {
@@ -457,7 +477,7 @@ lstm_wait(PG_FUNCTION_ARGS)
 	bool		told = false;
 
 	INSTR_TIME_SET_CURRENT(start);
-	while (true)
+	for (int looks = 1;; looks++)
 	{
 		double		left;
 
@@ -467,6 +487,8 @@ lstm_wait(PG_FUNCTION_ARGS)
 		if (run.obstacle != NULL && !told)
 			ereport(NOTICE, (errmsg("job " INT64_FORMAT " %s", job, run.obstacle)));
 		told |= run.obstacle != NULL;
+		if (looks % WAIT_LOCKS == 0)
+			wait_check_locks(job);
 		INSTR_TIME_SET_CURRENT(now);
 		INSTR_TIME_SUBTRACT(now, start);
 		left = timeout - INSTR_TIME_GET_MILLISEC(now);

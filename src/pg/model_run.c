@@ -373,6 +373,13 @@ model_run_open(const char *name, int version, const char *source, const char *fu
 	return model_run_open_row(row, row, source, future, as_of, horizon);
 }
 
+/* A dashboard shows several models: an error says whose source it is about. */
+static void
+stored_source_context(void *arg)
+{
+	errcontext("stored source of model \"%s\"", ((const ModelRun *) arg)->row->name);
+}
+
 /*
  * Reads the rows and all that is made of them.  newest: as rows_read has it; false where those
  * are not enough for the same forecasts.
@@ -381,12 +388,16 @@ static bool
 rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 *newest)
 {
 	NnEnv	   *env = run->env;
+	ErrorContextCallback context = {.previous = error_context_stack, .callback = stored_source_context,
+	.arg = run};
 	StoredFence fence;
 	uint32_t   *identity,
 			   *group;
 	bool		enough;
 
 	run->model = run->row->model;
+	if (wanted->source == NULL)
+		error_context_stack = &context;
 	fence = stored_fence_begin(stored_owner(run, wanted->source));
 	rows_read(run, wanted, newest);
 	enough = newest_rows_suffice(run, wanted->horizon);
@@ -399,6 +410,7 @@ rows_prepare(ModelRun *run, const RowsWanted *wanted, uint64 *newest)
 		features_read(run, wanted->horizon);
 	}
 	stored_fence_end(fence);
+	error_context_stack = context.previous;
 	if (!enough)
 		return false;
 	categories_apply(env, run->data, &run->roles, run->model->categories);

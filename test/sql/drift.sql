@@ -93,7 +93,6 @@ SET ROLE regress_lstm_alice;
 SELECT error_of($$SELECT * FROM lstm.drift('several')$$);
 RESET ROLE;
 DROP ROLE regress_lstm_alice;
-SELECT count(lstm.drop_model(name)) > 0 AS dropped FROM (SELECT DISTINCT name FROM lstm.models) m;
 
 \set ECHO none
 \i test/sql/clean.inc

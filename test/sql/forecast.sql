@@ -109,6 +109,12 @@ SELECT step, round(forecast_value / 10) * 10 AS about FROM lstm.forecast('demand
 ORDER BY step;
 SELECT count(*) AS pairs, rmse < 2 AS close FROM lstm.evaluate('demand') WHERE level = 'all' GROUP BY rmse;
 
+-- an error of a stored source says whose it is, one of a given source is the caller's
+\set VERBOSITY default
+ALTER TABLE demand RENAME TO "order";
+SELECT count(*) FROM lstm.forecast('demand');
+SELECT count(*) FROM lstm.forecast('demand', source => 'SELECT nothing');
+
 SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models) m;
 DROP VIEW next_week;
-DROP TABLE sales, origins, hindcasts, kept, demand;
+DROP TABLE sales, origins, hindcasts, kept, "order";

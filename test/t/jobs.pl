@@ -124,6 +124,12 @@ ok($node->poll_query_until('postgres', "SELECT EXISTS (SELECT $jobs AND wait_eve
 sleep 0.3;
 $other->query('COMMIT');
 is(sql("SELECT lstm.wait($job)"), 'done', 'however long, and goes on');
+$other->query('BEGIN; ' . call('shared') =~ s/train_async/train/r);
+$job = submit('shared');
+like($other->query("SET LOCAL statement_timeout = '10s'; SELECT lstm.wait($job)"), qr/40P01.*waits for a lock that this transaction holds/s,
+	'who has the lock that the job waits for cannot wait for the job');
+$other->query('ROLLBACK');
+sql("SELECT lstm.wait($job)");
 $other->close;
 my %bytes;
 for my $how ('async', 'here')
