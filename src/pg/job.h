@@ -140,8 +140,9 @@ extern int64 queue_start(List *mine, bool only);
  * Starts the oldest job that may start and waits until it runs, has ended or cannot run
  * (then its row says so); from any transaction that may write.  failed (of int64 *): jobs
  * that could not be started, not to be tried again; may grow, in the transaction's memory.
- * unseen: the last of them waits for one that this transaction has ended, and for its commit.  Returns false when there
- * was none to start; *obstacle says why the job of that number (0: none) was not.
+ * unseen: the last of them waits for one that this transaction has ended, and for its commit.
+ * Returns false when there was none to start; *obstacle says why the job of that number (0:
+ * none) was not.
  * wait: for the queue's lock, which a commit that waits for a standby may hold for long;
  * otherwise there is none to start meanwhile.
  */

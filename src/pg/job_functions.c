@@ -38,6 +38,7 @@
 #include "pg/job.h"
 #include "pg/model_run.h"
 #include "pg/registry.h"
+#include "pg/source_session.h"
 #include "pg/train_run.h"
 
 PG_FUNCTION_INFO_V1(lstm_train_async);
@@ -147,10 +148,18 @@ arguments_check(FunctionCallInfo fcinfo, const char *model)
 	const NnEnv *env = env_create(CurrentMemoryContext);
 	TrainCall  *call;
 	NnSpec	   *spec;
+	char	   *temporary;
 	bool		split_given;
 
 	registry_check_name(model);
 	call = train_call_open(env, fcinfo, 1);
+	temporary = source_temporary(call->source->query);
+	if (temporary != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a background job cannot read temporary relation \"%s\"", temporary),
+				 errdetail("Only this session sees it."),
+				 errhint("Use a table that is not temporary, or train with lstm.train.")));
 	spec = train_call_spec(env, call, call->options, &split_given);
 	if (spec->from_model[0] != '\0')
 		(void) registry_get(spec->from_model, 0);

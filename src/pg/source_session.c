@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -57,24 +58,49 @@ node_asks_zone(Node *node, void *context)
 	return expression_tree_walker(node, node_asks_zone, context);
 }
 
-bool
-source_asks_session_zone(const char *query)
+/* The source prepared as one query, between SPI_connect and SPI_finish; NULL when it is none. */
+static CachedPlanSource *
+query_prepare(const char *query)
 {
 	StringInfoData text;
 	SPIPlanPtr	plan;
-	bool		asks = false;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		return false;
 	initStringInfo(&text);
 	appendStringInfo(&text, "SELECT * FROM (\n%s\n) AS source", query);
 	plan = SPI_prepare(text.data, 0, NULL);
-	if (plan != NULL && list_length(SPI_plan_get_plan_sources(plan)) == 1)
-	{
-		CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	if (plan == NULL || list_length(SPI_plan_get_plan_sources(plan)) != 1)
+		return NULL;
+	return linitial(SPI_plan_get_plan_sources(plan));
+}
 
-		asks = node_asks_zone((Node *) linitial_node(Query, source->query_list), NULL);
-	}
+bool
+source_asks_session_zone(const char *query)
+{
+	CachedPlanSource *source;
+	bool		asks;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		return false;
+	source = query_prepare(query);
+	asks = source != NULL && node_asks_zone((Node *) linitial_node(Query, source->query_list), NULL);
 	SPI_finish();
 	return asks;
+}
+
+char *
+source_temporary(const char *query)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CachedPlanSource *source;
+	char	   *name = NULL;
+	ListCell   *cell;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		return NULL;
+	source = query_prepare(query);
+	foreach(cell, source == NULL ? NIL : source->relationOids)
+		if (get_rel_persistence(lfirst_oid(cell)) == RELPERSISTENCE_TEMP && name == NULL)
+			name = MemoryContextStrdup(context, get_rel_name(lfirst_oid(cell)));
+	SPI_finish();
+	return name;
 }

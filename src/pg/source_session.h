@@ -14,4 +14,7 @@
  */
 extern bool source_asks_session_zone(const char *query);
 
+/* A temporary table or view that query (of a Source) reads, which no other session sees; or NULL. */
+extern char *source_temporary(const char *query);
+
 #endif							/* LSTM_SOURCE_SESSION_H */

@@ -188,7 +188,8 @@ horizon_notice(const TrainingInput *input)
 			(errmsg("model \"%s\" learns %u of the %u steps of its horizon", input->label,
 					spec->horizon, spec->forecast_horizon),
 			 errdetail("The rows are too few for more: it goes on from its own forecasts."),
-			 errhint("Use a shorter horizon or give more rows; lstm.evaluate says how good later steps are.")));
+			 errhint("Use a shorter horizon, or give more rows; lstm.evaluate says how good later "
+					 "steps are.")));
 }
 
 /* What is chosen, trained and judged on the folds. */

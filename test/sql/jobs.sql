@@ -20,12 +20,27 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	RETURN concat_ws(E'\n', SQLSTATE || ': ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
 END $$;
+-- a worker that ends starts what waits, whatever lstm.max_jobs is here: until none is left
+CREATE FUNCTION quiet() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'lstm job' AND datname = current_database()) LOOP
+		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+	END LOOP;
+END $$;
 \set VERBOSITY terse
 RESET client_min_messages;
 SET lstm.progress = 0;
 -- of pg_regress's client options the zone alone is not the same in all versions
 SET TimeZone = 'America/Los_Angeles';
 \set options '''{"units": 4, "epochs": 3, "season": 1, "validation_split": 0.2}'''
+
+-- what no other session sees
+CREATE TEMP TABLE passing AS SELECT * FROM sine;
+CREATE TEMP VIEW through AS SELECT * FROM sine;
+SELECT error_of('SELECT lstm.train_async(''temporary'', ''passing'', time_column => ''t'')');
+SELECT error_of('SELECT lstm.train_async(''temporary'', ''SELECT * FROM sine UNION SELECT * FROM through'', time_column => ''t'')');
+DROP TABLE passing;
+DROP VIEW through;
 
 -- everything has a comment
 SELECT attrelid::regclass, attname FROM pg_attribute
@@ -203,6 +218,7 @@ END $$;
 SELECT model, lstm.wait(job) FROM lstm.jobs WHERE model ~ '^loop' ORDER BY job;
 
 -- the queue: limits, one after the other, cancel, timeout
+SELECT quiet();
 SET lstm.max_jobs = 0;
 SELECT lstm.train_async('queued', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
 SELECT state, message FROM lstm.jobs WHERE job = :job;
@@ -233,6 +249,7 @@ SELECT job - :job AS job, version FROM lstm.jobs WHERE model = 'queued' AND stat
 SELECT a.ended_at <= b.started_at AS in_order FROM lstm.jobs a, lstm.jobs b WHERE a.job = :job AND b.job = :second;
 
 -- workers do not see yet what this transaction has ended
+SELECT quiet();
 SET lstm.max_jobs = 0;
 SELECT lstm.train_async('after', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
 SELECT lstm.train_async('after', 'sine', time_column => 't', context => 8, options => :options) AS second \gset
@@ -249,6 +266,7 @@ COMMIT;
 SELECT lstm.wait(:second);
 
 -- a later role of the same name does not get the job
+SELECT quiet();
 SET lstm.max_jobs = 0;
 CREATE ROLE regress_lstm_job_carol LOGIN;
 SET SESSION AUTHORIZATION regress_lstm_job_carol;
@@ -281,7 +299,7 @@ DELETE FROM lstm.models WHERE name IN (SELECT model FROM lstm.job_rows UNION VAL
 DELETE FROM lstm.job_rows;
 DROP MATERIALIZED VIEW mine;
 DROP VIEW broken;
-DROP FUNCTION lend(), climb(), climb_later(), failure(text), noisy(), error_of(text);
+DROP FUNCTION lend(), climb(), climb_later(), failure(text), noisy(), error_of(text), quiet();
 DROP PROCEDURE lend_run();
 DROP TABLE sine, ladder, empty, one, infinite, constant, twice, tried;
 DROP FUNCTION ladder();
