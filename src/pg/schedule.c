@@ -97,9 +97,11 @@ arguments_check(const char *action, const NnJson *arguments)
 	const char *names[FUNC_MAX_ARGS];
 	uint64		n;
 
-	if (SPI_execute_with_args("SELECT a.name FROM pg_proc p,"
-							  " unnest(p.proargnames, p.proargmodes) a(name, mode) WHERE p.pronamespace = 'lstm'::regnamespace AND p.prokind = 'p'"
-							  " AND p.proname = $1 AND coalesce(a.mode, 'i') = 'i' AND a.name <> 'model'",
+	if (SPI_execute_with_args("SELECT a.name"
+							  " FROM pg_proc p, unnest(p.proargnames, p.proargmodes) a(name, mode)"
+							  " WHERE p.pronamespace = 'lstm'::regnamespace AND p.prokind = 'p'"
+							  " AND p.proname = $1 AND coalesce(a.mode, 'i') = 'i'"
+							  " AND a.name <> 'model'",
 							  1, &type, &value, NULL, true, FUNC_MAX_ARGS) != SPI_OK_SELECT)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),

@@ -4,8 +4,12 @@
  *
  * Writes SQL and lets the server make the views, with the caller's rights, so privileges
  * and ownership are PostgreSQL's.  The history is the model's stored source itself, not a
- * copy: filters on time reach its tables and their indexes.  Knows columns and no rows;
- * costs a few catalogue rows, whatever the size of the source.
+ * copy: filters on a timestamptz reach its tables and their indexes.  Knows columns and no
+ * rows; costs a few catalogue rows, whatever the size of the source.  A model with future
+ * covariates costs a forecast besides, to tell whether its view can have one.
+ *
+ * What a view was made with stands in its comment, from where it is taken when the view is
+ * made again.
  *
  * The statements run under the stored search_path and time zone of the source, so that its
  * names mean what they meant; names of our own are qualified everywhere.
@@ -13,28 +17,32 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "common/hashfn.h"
-#include "common/int.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "pg/env.h"
 #include "pg/joint_model.h"
 #include "pg/model_run.h"
 #include "pg/source_session.h"
+#include "pg/views.h"
 
 PG_FUNCTION_INFO_V1(lstm_create_views);
 
@@ -43,30 +51,15 @@ enum
 	ARG_MODEL, ARG_SCHEMA, ARG_NAME, ARG_LEVEL, ARG_HORIZON, ARG_HISTORY, ARG_STORED
 };
 
-/* No bound beyond: timestamps cannot be that far apart. */
-#define HISTORY_MAX_DAYS	INT64CONST(1461000)
-
 #define NAME_BYTES			(NAMEDATALEN - 1)
 
-/* Whatever the search_path: operators of the server. */
-#define EQ			" OPERATOR(pg_catalog.=) "
-#define CONCAT		" OPERATOR(pg_catalog.||) "
+#define DEFAULT_HISTORY		1000
+#define DEFAULT_LEVEL		0.95
 
-typedef struct Views
-{
-	NnEnv	   *env;
-	const char *model;
-	const RegistryRow *lender;	/* whose stored source is read */
-	const NnModel *trained;		/* the model; of a joint one its first member */
-	Source	   *source;
-	const char *schema,
-			   *name;
-	double		level;
-	uint32		horizon;		/* 0: the model's own */
-	uint32		history;		/* steps; 0: all */
-	bool		stored;
-	ReturnSetInfo *result;
-} Views;
+/* Our views' comments: MARK, the model, MARK_END, what the view shows, ARGUMENTS and these. */
+#define MARK				"Made by lstm.create_views for model \""
+#define MARK_END			"\".\n"
+#define ARGUMENTS			"\nArguments: "
 
 /* A column of a view, and what its comment says. */
 typedef struct ViewColumn
@@ -79,16 +72,13 @@ typedef struct ViewColumn
  * Arguments
  */
 
-/* The schema that was named, or the caller's current one. */
-static char *
-views_schema(char *named)
+/* The schema that was named, or the caller's current one; he may create in it. */
+static const char *
+views_schema(const char *named, Oid *oid)
 {
-	List	   *path;
-	char	   *schema = NULL;
+	const char *schema = named;
+	List	   *path = named == NULL ? fetch_search_path(false) : NIL;
 
-	if (named != NULL)
-		return named;
-	path = fetch_search_path(false);
 	if (path != NIL)
 		schema = get_namespace_name(linitial_oid(path));
 	if (schema == NULL)
@@ -96,6 +86,7 @@ views_schema(char *named)
 				(errcode(ERRCODE_INVALID_SCHEMA_NAME),
 				 errmsg("no schema of the search_path is there"),
 				 errhint("Name one as argument \"schema\".")));
+	*oid = LookupCreationNamespace(schema);
 	return schema;
 }
 
@@ -131,6 +122,13 @@ name_extend(const char *name, const char *suffix)
 	return psprintf("%.*s%s%s", length, name, mark, suffix);
 }
 
+/* Future covariates that somebody has to know. */
+static bool
+has_future(const NnModel *model)
+{
+	return model->spec.nfuture > nn_future_made(&model->spec);
+}
+
 static void
 views_find_model(Views *views)
 {
@@ -138,6 +136,7 @@ views_find_model(Views *views)
 	JointModel *joint = row->joint ? joint_read(views->env, row) : NULL;
 
 	views->lender = row;
+	views->joint = joint != NULL;
 	if (joint != NULL)
 	{
 		RegistryRow *first = registry_get(joint->member[0].name, joint->member[0].version);
@@ -145,12 +144,14 @@ views_find_model(Views *views)
 		views->trained = first->model;
 		if (row->source == NULL)
 			views->lender = first;
+		for (uint32 m = 0; m < joint->nmembers && !views->future; m++)
+			views->future = has_future(registry_get(joint->member[m].name,
+													joint->member[m].version)->model);
 	}
 	else
 	{
 		views->trained = row->model;
-		if (views->horizon > 0)
-			nn_forecast_check(views->env, &row->model->spec, views->horizon);
+		views->future = has_future(row->model);
 	}
 	if (views->lender->source == NULL)
 		ereport(ERROR,
@@ -187,210 +188,14 @@ views_bind(Views *views)
 }
 
 /* ------------------------------------------------------------------------
- * The SELECTs
- */
-
-/* The name of a series as lstm.forecast gives it, from the columns of s. */
-static void
-series_expression(StringInfo text, const Source *source)
-{
-	int			n = source->roles.nseries;
-
-	if (n == 0)
-		appendStringInfoString(text, "NULL::pg_catalog.text");
-	else if (n == 1)
-		appendStringInfo(text, "(s.%s)::pg_catalog.text", quote_identifier(source->series[0].name));
-	else
-		for (int i = 0; i < n; i++)
-			appendStringInfo(text, "%spg_catalog.regexp_replace((s.%s)::pg_catalog.text, "
-							 "E'([/\\\\\\\\])', E'\\\\\\\\\\\\1', 'g')",
-							 i > 0 ? CONCAT "'/'::pg_catalog.text" CONCAT : "",
-							 quote_identifier(source->series[i].name));
-}
-
-/* What tells the lines of a chart apart: series, target or both, of the relation r. */
-static void
-metric_expression(StringInfo text, const Source *source, const char *r)
-{
-	if (source->roles.nseries == 0)
-		appendStringInfo(text, "%s.target", r);
-	else if (source->roles.ntargets == 1)
-		appendStringInfo(text, "%s.series", r);
-	else
-		appendStringInfo(text, "%s.series" CONCAT "', '::pg_catalog.text" CONCAT "%s.target", r, r);
-}
-
-/* Each target as a row of (target, value). */
-static void
-targets_rows(StringInfo text, const Source *source)
-{
-	for (int k = 0; k < source->roles.ntargets; k++)
-		appendStringInfo(text, "%s(%s::pg_catalog.text, (s.%s)%s::pg_catalog.float8)",
-						 k > 0 ? ", " : "", quote_literal_cstr(source->roles.target[k]),
-						 quote_identifier(source->value[k].name),
-						 source->value[k].type == BOOLOID ? "::pg_catalog.int4" : "");
-}
-
-/* The span of so many steps as a literal; NULL: longer than time is. */
-static char *
-history_span(const NnFrequency *frequency, uint32 steps)
-{
-	int64		span;
-
-	if (pg_mul_s64_overflow(frequency->count, steps, &span))
-		return NULL;
-	switch (frequency->unit)
-	{
-		case NN_UNIT_INTEGER:
-			return psprintf("'" INT64_FORMAT "'::pg_catalog.int8", span);
-		case NN_UNIT_MICROSECOND:
-			if (span / USECS_PER_DAY > HISTORY_MAX_DAYS)
-				return NULL;
-			return psprintf("'" INT64_FORMAT ":%02d:%02d.%06d'::pg_catalog.interval",
-							span / USECS_PER_HOUR, (int) (span % USECS_PER_HOUR / USECS_PER_MINUTE),
-							(int) (span % USECS_PER_MINUTE / USECS_PER_SEC),
-							(int) (span % USECS_PER_SEC));
-		case NN_UNIT_BUSINESS_DAY:
-			if (span > HISTORY_MAX_DAYS)
-				return NULL;
-			return psprintf("'" INT64_FORMAT " days'::pg_catalog.interval", (span * 7 + 4) / 5);
-		case NN_UNIT_DAY:
-			if (span > HISTORY_MAX_DAYS)
-				return NULL;
-			return psprintf("'" INT64_FORMAT " days'::pg_catalog.interval", span);
-		case NN_UNIT_MONTH:
-			break;
-	}
-	if (span > HISTORY_MAX_DAYS / 31)
-		return NULL;
-	return psprintf("'" INT64_FORMAT " months'::pg_catalog.interval", span);
-}
-
-/* Only the newest rows, counted from the newest of all that has a target. */
-static void
-history_bound(StringInfo text, const Views *views)
-{
-	const Source *source = views->source;
-	const char *time = quote_identifier(source->time.name);
-	char	   *span = views->history == 0 ? NULL :
-		history_span(&views->trained->frequency, views->history);
-
-	if (span == NULL)
-		return;
-	appendStringInfo(text, " AND s.%s OPERATOR(pg_catalog.>) "
-					 "((SELECT pg_catalog.max(n.%s)%s FROM (\n%s\n) n WHERE ", time, time,
-					 source->kind == NN_TIME_INTEGER ? "::pg_catalog.int8" : "",
-					 source->query);
-	for (int k = 0; k < source->roles.ntargets; k++)
-		appendStringInfo(text, "%sn.%s IS NOT NULL", k > 0 ? " OR " : "",
-						 quote_identifier(source->value[k].name));
-	appendStringInfo(text, ") OPERATOR(pg_catalog.-) (%s))", span);
-}
-
-static const char *
-time_name(const Views *views)
-{
-	return views->source->kind == NN_TIME_INTEGER ? "index" : "time";
-}
-
-static void
-history_select(StringInfo text, const Views *views)
-{
-	const Source *source = views->source;
-	const char *time = quote_identifier(time_name(views));
-
-	appendStringInfo(text, "SELECT h.%s, ", time);
-	metric_expression(text, source, "h");
-	appendStringInfo(text, " AS metric, h.value, NULL::pg_catalog.float8 AS lower, "
-					 "NULL::pg_catalog.float8 AS upper, 'history'::pg_catalog.text AS kind, "
-					 "h.series, h.target\n"
-					 "FROM (SELECT (s.%s)::%s AS %s, ", quote_identifier(source->time.name),
-					 source->kind == NN_TIME_INTEGER ? "pg_catalog.int8" : "pg_catalog.timestamptz", time);
-	appendStringInfoChar(text, '(');
-	series_expression(text, source);
-	appendStringInfo(text, ") COLLATE pg_catalog.\"default\" AS series, v.target, v.value\n"
-					 "FROM (\n%s\n) s CROSS JOIN LATERAL (VALUES ", source->query);
-	targets_rows(text, source);
-	appendStringInfoString(text, ") v (target, value)\nWHERE v.value IS NOT NULL AND v.value "
-						   "OPERATOR(pg_catalog.<>) 'NaN'::pg_catalog.float8");
-	history_bound(text, views);
-	appendStringInfoString(text, ") h");
-}
-
-/* Computed when the view is read. */
-static void
-forecast_source(StringInfo text, const Views *views)
-{
-	appendStringInfo(text, "(SELECT r.forecast_%s AS %s, r.series, r.target, r.forecast_value AS value, "
-					 "r.prediction_interval_lower_bound AS lower, "
-					 "r.prediction_interval_upper_bound AS upper\n"
-					 "FROM lstm.forecast(%s::pg_catalog.text, ",
-					 views->source->kind == NN_TIME_INTEGER ? "index" : "timestamp",
-					 quote_identifier(time_name(views)), quote_literal_cstr(views->model));
-	if (views->horizon > 0)
-		appendStringInfo(text, "horizon => %u, ", views->horizon);
-	appendStringInfo(text, "confidence_level => '%.17g'::pg_catalog.float8) r)", views->level);
-}
-
-/*
- * The newest stored forecast of each series and target: that of the latest origin; of those
- * from one origin (by several versions) that of the deployed one, else the one written last.
- */
-static void
-stored_source(StringInfo text, const Views *views)
-{
-	bool		whole = views->source->kind == NN_TIME_INTEGER;
-	const char *issued = whole ? "issued_index" : "issued_at",
-			   *model = quote_literal_cstr(views->model);
-
-	appendStringInfo(text, "(SELECT r.forecast_%s AS %s, "
-					 "r.series COLLATE pg_catalog.\"default\" AS series, "
-					 "r.target COLLATE pg_catalog.\"default\" AS target, r.value, r.lower, r.upper\n"
-					 "FROM lstm.forecasts r JOIN (\n"
-					 "SELECT coalesce(n.series, '') AS series, n.target, "
-					 "pg_catalog.max(n.%s) AS issued\n"
-					 "FROM lstm.forecasts n WHERE n.model" EQ "%s\n"
-					 "GROUP BY coalesce(n.series, ''), n.target) n\n"
-					 "ON coalesce(r.series, '')" EQ "n.series AND r.target" EQ "n.target "
-					 "AND r.%s" EQ "n.issued\n"
-					 "LEFT JOIN lstm.models d ON d.name" EQ "r.model AND d.deployed\n"
-					 "WHERE r.model" EQ "%s",
-					 whole ? "index" : "timestamp", quote_identifier(time_name(views)), issued, model,
-					 issued, model);
-	if (views->horizon > 0)
-		appendStringInfo(text, " AND r.step OPERATOR(pg_catalog.<=) %u", views->horizon);
-	appendStringInfo(text, "\nAND NOT EXISTS (SELECT FROM lstm.forecasts o WHERE o.model" EQ "%s "
-					 "AND o.target" EQ "r.target AND coalesce(o.series, '')" EQ "coalesce(r.series, '') "
-					 "AND o.%s" EQ "r.%s AND o.step" EQ "r.step "
-					 "AND ROW(coalesce(o.version" EQ "d.version, false), o.written_at, o.version) "
-					 "OPERATOR(pg_catalog.>) ROW(coalesce(r.version" EQ "d.version, false), r.written_at, "
-					 "r.version)))",
-					 model, issued, issued);
-}
-
-static void
-forecast_select(StringInfo text, const Views *views)
-{
-	appendStringInfo(text, "SELECT f.%s, ", quote_identifier(time_name(views)));
-	metric_expression(text, views->source, "f");
-	appendStringInfoString(text, ", f.value, f.lower, f.upper, 'forecast'::pg_catalog.text, "
-						   "f.series, f.target\nFROM ");
-	if (views->stored)
-		stored_source(text, views);
-	else
-		forecast_source(text, views);
-	appendStringInfoString(text, " f");
-}
-
-/* ------------------------------------------------------------------------
  * Making a view
  */
 
 /* The first line of our views' comments, by which they are known again. */
 static char *
-view_mark(const Views *views)
+view_mark(const char *model)
 {
-	return psprintf("Made by lstm.create_views for model \"%s\".\n", views->model);
+	return psprintf(MARK "%s" MARK_END, model);
 }
 
 static char *
@@ -399,20 +204,51 @@ view_qualified(const Views *views, const char *name)
 	return quote_qualified_identifier(views->schema, name);
 }
 
+/* Does the caller see a model of that name? */
+static bool
+model_seen(const char *name)
+{
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(name);
+	int			nest_level = registry_begin();
+	bool		seen = registry_run("SELECT FROM lstm.models WHERE name = $1 LIMIT 1", 1, &type,
+									&value, NULL, false) > 0;
+
+	registry_end(nest_level);
+	return seen;
+}
+
+/* Has it our mark, for this model or for one that is gone: dropped, or called otherwise? */
+static bool
+comment_is_ours(const Views *views, const char *comment)
+{
+	char	   *mark = view_mark(views->model);
+	const char *end;
+
+	if (comment == NULL || strncmp(comment, MARK, strlen(MARK)) != 0)
+		return false;
+	if (strncmp(comment, mark, strlen(mark)) == 0)
+		return true;
+	end = strstr(comment, MARK_END);
+	return end != NULL &&
+		!model_seen(pnstrdup(comment + strlen(MARK), end - comment - strlen(MARK)));
+}
+
 /* Refuses to replace what is not ours: another's view, or any that we did not make for this model. */
 static void
 view_check(const Views *views, Oid relation, const char *name)
 {
-	char	   *mark = view_mark(views),
-			   *comment = GetComment(relation, RelationRelationId, 0);
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid			owner;
+	char		kind;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	if (((Form_pg_class) GETSTRUCT(tuple))->relkind != RELKIND_VIEW || comment == NULL ||
-		strncmp(comment, mark, strlen(mark)) != 0)
+	kind = ((Form_pg_class) GETSTRUCT(tuple))->relkind;
+	ReleaseSysCache(tuple);
+	if (kind != RELKIND_VIEW ||
+		!comment_is_ours(views, GetComment(relation, RelationRelationId, 0)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_TABLE),
 				 errmsg("%s is there, and is no view that lstm.create_views made for model \"%s\"",
@@ -425,7 +261,6 @@ view_check(const Views *views, Oid relation, const char *name)
 				 errmsg("view %s belongs to role \"%s\"", view_qualified(views, name),
 						GetUserNameFromId(owner, true)),
 				 errhint("SET ROLE to its owner, or give another name as argument \"name\".")));
-	ReleaseSysCache(tuple);
 }
 
 /*
@@ -435,8 +270,7 @@ view_check(const Views *views, Oid relation, const char *name)
 static char *
 view_find(const Views *views, const char *name)
 {
-	Oid			schema = get_namespace_oid(views->schema, true),
-				relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	Oid			relation = get_relname_relid(name, views->schema_oid);
 	char	   *options = "";
 	HeapTuple	tuple;
 
@@ -468,24 +302,51 @@ view_find(const Views *views, const char *name)
 	return options;
 }
 
+/* Takes the statement, which the caller has not written, out of the context of an error. */
 static void
-views_run(const char *statement)
+error_hide_statement(ErrorData *error, const char *statement)
 {
-	int			code = SPI_execute(statement, false, 0);
+	char	   *shown = error->context ? strstr(error->context, statement) : NULL,
+			   *rest;
 
-	if (code < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("statement on a view failed: %s", SPI_result_code_string(code))));
+	error->internalquery = NULL;
+	error->internalpos = 0;
+	if (shown == NULL)
+		return;
+	/* What called it stands in the lines after it. */
+	rest = strchr(shown + strlen(statement), '\n');
+	error->context = rest ? rest + 1 : NULL;
 }
 
-/* A view keeps its columns: what to do where the model has others now. */
+/* A view keeps its columns: a hint says what to do where the model has others now. */
 static void
-columns_hint(void *name)
+views_run(const char *statement, const char *view)
 {
-	if (geterrcode() == ERRCODE_INVALID_TABLE_DEFINITION)
-		errhint("If the model's columns have changed, DROP VIEW %s CASCADE and call "
-				"lstm.create_views again.", (char *) name);
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		int			code = SPI_execute(statement, false, 0);
+
+		if (code < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("statement on a view failed: %s", SPI_result_code_string(code))));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error_hide_statement(error, statement);
+		if (error->sqlerrcode == ERRCODE_INVALID_TABLE_DEFINITION)
+			error->hint = psprintf("If the model's columns have changed, DROP VIEW %s CASCADE and call "
+								   "lstm.create_views again.", view);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -498,7 +359,7 @@ view_comment(const char *view, const char *comment, const ViewColumn *column, in
 	for (int i = 0; i < ncolumns; i++)
 		appendStringInfo(&text, "; COMMENT ON COLUMN %s.%s IS %s", view,
 						 quote_identifier(column[i].name), quote_literal_cstr(column[i].comment));
-	views_run(text.data);
+	views_run(text.data, view);
 }
 
 /* Makes one view, comments on it and on its columns, and reports it. */
@@ -508,8 +369,6 @@ view_make(const Views *views, const char *name, const char *select, const char *
 {
 	char	   *view = view_qualified(views, name),
 			   *options = view_find(views, name);
-	ErrorContextCallback context = {.callback = columns_hint,.arg = view,
-	.previous = error_context_stack};
 	StringInfoData text,
 				columns;
 	Datum		values[2];
@@ -521,10 +380,8 @@ view_make(const Views *views, const char *name, const char *select, const char *
 		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "", quote_identifier(column[i].name));
 	appendStringInfo(&text, "CREATE %sVIEW %s (%s) %sAS\n%s", options ? "OR REPLACE " : "", view,
 					 columns.data, options ? options : "", select);
-	error_context_stack = &context;
-	views_run(text.data);
-	error_context_stack = context.previous;
-	view_comment(view, psprintf("%s%s", view_mark(views), about), column, ncolumns);
+	views_run(text.data, view);
+	view_comment(view, psprintf("%s%s", view_mark(views->model), about), column, ncolumns);
 
 	values[0] = CStringGetTextDatum(view);
 	values[1] = CStringGetTextDatum(columns.data);
@@ -535,7 +392,7 @@ view_make(const Views *views, const char *name, const char *select, const char *
  * The views
  */
 
-static const char *const SERIES_ABOUT = "series, NULL where the model has one";
+static const char *const SERIES_ABOUT = "name of the series; NULL where the model has no series columns";
 
 static char *
 time_about(const Views *views)
@@ -550,6 +407,23 @@ percent(double level)
 	return psprintf("%.10g %%", 100 * level);
 }
 
+/* How to say what the view was made with; arguments_of_comment reads it. */
+static char *
+arguments_text(const Views *views)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, ARGUMENTS "history => %u, ", views->history);
+	if (views->horizon > 0)
+		appendStringInfo(&text, "horizon => %u, ", views->horizon);
+	appendStringInfo(&text, "stored => %s", views->stored ? "true" : "false");
+	/* Stored forecasts have the level that they were stored with. */
+	if (!views->stored)
+		appendStringInfo(&text, ", confidence_level => %s", float8out_internal(views->level));
+	return text.data;
+}
+
 static void
 view_plain(const Views *views)
 {
@@ -558,7 +432,7 @@ view_plain(const Views *views)
 			   *about,
 			   *steps;
 	const ViewColumn column[] = {
-		{time_name(views), time_about(views)},
+		{views_time_name(views), time_about(views)},
 		{"metric", views->source->roles.nseries == 0 ? "name of the line: the target" :
 			views->source->roles.ntargets == 1 ? "name of the line: the series" :
 		"name of the line: series and target"},
@@ -580,10 +454,11 @@ view_plain(const Views *views)
 		psprintf("History (%s of the source) and forecast, computed when it is read; "
 				 "WHERE kind = 'history' computes none.", steps);
 	initStringInfo(&select);
-	history_select(&select, views);
+	views_history_select(&select, views);
 	appendStringInfoString(&select, "\nUNION ALL\n");
-	forecast_select(&select, views);
-	view_make(views, views->name, select.data, about, column, lengthof(column));
+	views_forecast_select(&select, views);
+	view_make(views, views->name, select.data, psprintf("%s%s", about, arguments_text(views)),
+			  column, lengthof(column));
 }
 
 /* Prophet's words: y is what was observed, yhat its forecast. */
@@ -592,8 +467,8 @@ view_prophet(const Views *views)
 {
 	char	   *plain = view_qualified(views, views->name);
 	char	   *select = psprintf("SELECT p.\"time\", "
-								  "CASE WHEN p.kind" EQ "'history' THEN p.value END, "
-								  "CASE WHEN p.kind" EQ "'forecast' THEN p.value END, "
+								  "CASE WHEN p.kind" VIEWS_EQ "'history' THEN p.value END, "
+								  "CASE WHEN p.kind" VIEWS_EQ "'forecast' THEN p.value END, "
 								  "p.lower, p.upper, p.metric, p.series, p.target FROM %s p", plain);
 	const ViewColumn column[] = {
 		{"ds", "time of the row"},
@@ -622,10 +497,10 @@ column_taken(const ViewColumn *column, int ncolumns, const char *name)
 /* Superset tells the parts of a forecast by what their names end in. */
 static const char *const superset_suffix[] = {"", "__yhat", "__yhat_lower", "__yhat_upper"};
 static const char *const superset_select[] = {
-	"p.value) FILTER (WHERE p.kind" EQ "'history'",
-	"p.value) FILTER (WHERE p.kind" EQ "'forecast'",
-	"p.lower) FILTER (WHERE p.kind" EQ "'forecast'",
-	"p.upper) FILTER (WHERE p.kind" EQ "'forecast'",
+	"p.value) FILTER (WHERE p.kind" VIEWS_EQ "'history'",
+	"p.value) FILTER (WHERE p.kind" VIEWS_EQ "'forecast'",
+	"p.lower) FILTER (WHERE p.kind" VIEWS_EQ "'forecast'",
+	"p.upper) FILTER (WHERE p.kind" VIEWS_EQ "'forecast'",
 };
 static const char *const superset_about[] = {
 	"observed", "forecast", "lower bound of the forecast's interval",
@@ -674,7 +549,7 @@ view_superset(const Views *views)
 
 		for (size_t i = 0; i < lengthof(superset_suffix); i++)
 		{
-			appendStringInfo(&select, ", pg_catalog.max(%s AND p.target" EQ "%s)",
+			appendStringInfo(&select, ", pg_catalog.max(%s AND p.target" VIEWS_EQ "%s)",
 							 superset_select[i], quote_literal_cstr(roles->target[k]));
 			column[n++] = (ViewColumn) {psprintf("%s%s", stem, superset_suffix[i]),
 				psprintf("%s: %s", roles->target[k], superset_about[i])};
@@ -709,42 +584,192 @@ views_make(const Views *views)
 	registry_end(nest_level);
 }
 
-static bool
-argument_stored(FunctionCallInfo fcinfo)
+/* ------------------------------------------------------------------------
+ * What they are made with: what is given, else what they were made with, else the defaults
+ */
+
+/* What the comment of the view that is there says after ARGUMENTS; NULL: there is none. */
+static const char *
+arguments_of_comment(const Views *views)
 {
-	if (PG_ARGISNULL(ARG_STORED))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"stored\" must not be null")));
-	return PG_GETARG_BOOL(ARG_STORED);
+	Oid			relation = get_relname_relid(views->name, views->schema_oid);
+	char	   *comment,
+			   *line;
+
+	if (!OidIsValid(relation))
+		return NULL;
+	view_check(views, relation, views->name);
+	comment = GetComment(relation, RelationRelationId, 0);
+	line = comment ? strstr(comment, ARGUMENTS) : NULL;
+	return line ? line + strlen(ARGUMENTS) : NULL;
 }
 
-/* A number of steps, NULL: 0. */
-static uint32
-argument_history(FunctionCallInfo fcinfo)
+/* The text that begins with the value of an argument; NULL: not there. */
+static const char *
+kept_value(const char *kept, const char *argument)
 {
-	int32		steps = PG_ARGISNULL(ARG_HISTORY) ? 1 : PG_GETARG_INT32(ARG_HISTORY);
+	char	   *key = psprintf("%s => ", argument),
+			   *at = kept ? strstr(kept, key) : NULL;
 
-	if (steps < 1)
+	return at ? at + strlen(key) : NULL;
+}
+
+static uint32
+kept_number(const char *kept, const char *argument, uint32 most, uint32 otherwise)
+{
+	const char *text = kept_value(kept, argument);
+	char	   *end;
+	long		value;
+
+	if (text == NULL)
+		return otherwise;
+	errno = 0;
+	value = strtol(text, &end, 10);
+	return errno != 0 || end == text || value < 0 || value > (long) most ? otherwise : (uint32) value;
+}
+
+static bool
+kept_true(const char *kept, const char *argument)
+{
+	const char *text = kept_value(kept, argument);
+
+	return text != NULL && strncmp(text, "true", 4) == 0;
+}
+
+static double
+kept_level(const char *kept)
+{
+	const char *text = kept_value(kept, "confidence_level");
+	double		level = text ? strtod(text, NULL) : DEFAULT_LEVEL;
+
+	return level > 0 && level < 1 ? level : DEFAULT_LEVEL;
+}
+
+/* A number of steps, 0: all. */
+static uint32
+argument_history(FunctionCallInfo fcinfo, const char *kept)
+{
+	int32		steps;
+
+	if (PG_ARGISNULL(ARG_HISTORY))
+		return kept_number(kept, "history", PG_INT32_MAX, DEFAULT_HISTORY);
+	steps = PG_GETARG_INT32(ARG_HISTORY);
+	if (steps < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("history must be at least 1 step, not %d", steps),
-				 errhint("NULL shows all rows of the source.")));
-	return PG_ARGISNULL(ARG_HISTORY) ? 0 : (uint32) steps;
+				 errmsg("history must not be negative, but is %d steps", steps),
+				 errhint("0 shows all rows of the source.")));
+	return (uint32) steps;
+}
+
+/* A number of steps, 0: the model's own. */
+static uint32
+argument_horizon(FunctionCallInfo fcinfo, const char *kept)
+{
+	if (PG_ARGISNULL(ARG_HORIZON))
+		return kept_number(kept, "horizon", NN_MAX_STEPS, 0);
+	if (PG_GETARG_INT32(ARG_HORIZON) == 0)
+		return 0;
+	return argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
 }
 
 /* Stored forecasts have the level that they were stored with. */
 static double
-views_level(FunctionCallInfo fcinfo, bool stored)
+views_level(FunctionCallInfo fcinfo, const char *kept, bool stored)
 {
 	if (PG_ARGISNULL(ARG_LEVEL))
-		return 0.95;
+		return kept_level(kept);
 	if (stored)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("stored forecasts have a confidence level already"),
-				 errhint("Give confidence_level to lstm.refresh_forecasts, and leave it out here.")));
+				 errhint("Give confidence_level to lstm.refresh_forecasts, and leave it out here; or "
+						 "give stored => false.")));
 	return argument_level(fcinfo, ARG_LEVEL);
+}
+
+static void
+views_arguments(Views *views, FunctionCallInfo fcinfo)
+{
+	const char *kept = arguments_of_comment(views);
+	const NnSpec *spec = &views->trained->spec;
+
+	views->history = argument_history(fcinfo, kept);
+	views->horizon = argument_horizon(fcinfo, kept);
+	views->stored = PG_ARGISNULL(ARG_STORED) ? kept_true(kept, "stored") : PG_GETARG_BOOL(ARG_STORED);
+	views->level = views_level(fcinfo, kept, views->stored);
+	if (views->horizon > 0 && !views->joint)
+		nn_forecast_check(views->env, spec, views->horizon);
+}
+
+/* ------------------------------------------------------------------------
+ * Future covariates
+ */
+
+/* Computes the forecast of the view in a subtransaction; what it raised, or NULL. */
+static ErrorData *
+forecast_try(const Views *views)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(views->model), Int32GetDatum((int32) views->horizon)};
+	const char *nulls = views->horizon > 0 ? "  " : " n";
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		int			nest_level = registry_begin();
+
+		(void) registry_run("SELECT FROM lstm.forecast($1, horizon => $2)", 2, types, values, nulls, true);
+		registry_end(nest_level);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+/*
+ * A view passes no argument "future": the source itself must have the rows to come.  They may
+ * come later, so that the view is made all the same.
+ */
+static void
+views_try_future(const Views *views)
+{
+	ErrorData  *error;
+
+	if (!views->future || views->stored)
+		return;
+	error = forecast_try(views);
+	if (error == NULL)
+		return;
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_INTERNAL_ERROR:
+			ReThrowError(error);
+	}
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("view %s has no forecast as things are: reading it fails",
+					view_qualified(views, views->name)),
+			 errdetail("%s.", error->message),
+			 errhint("Give the source rows of the future, with the covariates known and the targets NULL; "
+					 "or create the views with stored => true, and "
+					 "CALL lstm.refresh_forecasts(%s, future => ...).",
+					 quote_literal_cstr(views->model))));
 }
 
 Datum
@@ -753,16 +778,15 @@ lstm_create_views(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = result_begin(fcinfo);
 	CallMemory	memory = call_memory_begin();
 	Views		views = {.env = env_create(memory.own),.result = result,
-		.model = argument_text_required(fcinfo, ARG_MODEL, "model"),
-		.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0),
-		.history = argument_history(fcinfo),
-	.stored = argument_stored(fcinfo)};
+	.model = argument_text_required(fcinfo, ARG_MODEL, "model")};
 
-	views.level = views_level(fcinfo, views.stored);
-	views.schema = views_schema(argument_text(fcinfo, ARG_SCHEMA));
+	PreventCommandIfReadOnly("lstm.create_views()");
+	views.schema = views_schema(argument_text(fcinfo, ARG_SCHEMA), &views.schema_oid);
 	views.name = views_name(argument_text(fcinfo, ARG_NAME), views.model);
 	views_find_model(&views);
+	views_arguments(&views, fcinfo);
 	views_bind(&views);
+	views_try_future(&views);
 	views_make(&views);
 	call_memory_end(memory);
 	return (Datum) 0;

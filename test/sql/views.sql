@@ -70,7 +70,31 @@ RESET enable_seqscan;
 -- again, shorter, and all of it
 SELECT count(*) FROM lstm.create_views('wind', history => 10, horizon => 2, confidence_level => 0.5);
 SELECT kind, series, count(*) FROM wind GROUP BY kind, series ORDER BY kind DESC, series;
-SELECT count(*) FROM lstm.create_views('wind', history => NULL);
+SELECT substring(obj_description('wind'::regclass) FROM 'Arguments.*') AS kept;
+-- what is not said stays
+SELECT count(*) FROM lstm.create_views('wind');
+SELECT substring(obj_description('wind'::regclass) FROM 'Arguments.*') AS kept;
+SELECT count(*) FROM lstm.create_views('wind', NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT kind, series, count(*) FROM wind GROUP BY kind, series ORDER BY kind DESC, series;
+SELECT count(*) FROM lstm.create_views('wind', stored => true);
+SELECT count(*) FROM lstm.create_views('wind');
+SELECT substring(obj_description('wind'::regclass) FROM 'Arguments.*') AS kept;
+SELECT error_of($$SELECT lstm.create_views('wind', confidence_level => 0.5)$$);
+SELECT count(*) FROM lstm.create_views('wind', stored => false);
+SELECT substring(obj_description('wind'::regclass) FROM 'Arguments.*') AS kept;
+SELECT count(*) FROM lstm.create_views('wind', horizon => 0);
+SELECT kind, count(*) FROM wind GROUP BY kind ORDER BY kind DESC;
+SELECT count(*) FROM lstm.create_views('wind', name => 'fresh');
+SELECT substring(obj_description('fresh'::regclass) FROM 'Arguments.*') AS kept;
+-- a comment that says nothing, or nonsense
+COMMENT ON VIEW fresh IS E'Made by lstm.create_views for model "wind".\nNothing.';
+SELECT count(*) FROM lstm.create_views('wind', name => 'fresh');
+SELECT substring(obj_description('fresh'::regclass) FROM 'Arguments.*') AS kept;
+COMMENT ON VIEW fresh IS E'Made by lstm.create_views for model "wind".\nNothing.\nArguments: history => 99999999999999999999, horizon => -1, stored => maybe, confidence_level => NaN';
+SELECT count(*) FROM lstm.create_views('wind', name => 'fresh');
+SELECT substring(obj_description('fresh'::regclass) FROM 'Arguments.*') AS kept;
+DROP VIEW fresh CASCADE;
+SELECT count(*) FROM lstm.create_views('wind', history => 0);
 SELECT kind, count(*) FROM wind GROUP BY kind ORDER BY kind DESC;
 SELECT count(*) FROM lstm.create_views('wind', history => 2147483647);
 SELECT count(*) FROM wind WHERE kind = 'history';
@@ -87,6 +111,12 @@ SELECT train('days', 'daily', '"on"');
 SELECT * FROM lstm.create_views('days');
 SET TimeZone = 'Europe/Dublin';
 SELECT kind, min(time), max(time), count(*), max(value) IN (0, 1) AS flag FROM days GROUP BY kind ORDER BY kind DESC;
+CREATE INDEX ON daily ("the day");
+SET enable_seqscan = off;
+-- its index serves the bound of the history, not a filter on time, which is a cast
+SELECT plan_has($$SELECT * FROM days WHERE kind = 'history' AND time > '2026-03-29'$$, 'Index Cond: .*1000 days') AS bounded,
+	plan_has($$SELECT * FROM days WHERE kind = 'history' AND time > '2026-03-29'$$, 'Index Cond: .*2026-03-29') AS filtered;
+RESET enable_seqscan;
 SELECT count(*) AS unequal FROM days d JOIN lstm.forecast('days') f ON d.time = f.forecast_timestamp WHERE d.value IS DISTINCT FROM f.forecast_value;
 SET TimeZone = 'UTC';
 
@@ -159,6 +189,46 @@ SELECT unnest(string_to_array(columns, ', ')) FROM lstm.create_views('long') WHE
 SELECT count(*) AS rows, bool_and(x_2 > series_2 AND x_2__yhat IS NULL) AS right_columns FROM long_superset WHERE series_2 IS NOT NULL;
 SET client_min_messages = notice;
 
+-- a view whose model has another name now, or is dropped, may be renewed; not while a model of the old name is there
+SELECT train('old', 'SELECT t, avg(y) AS y FROM hourly GROUP BY t', 'y');
+SELECT "view" FROM lstm.create_views('old', name => 'line', history => 7);
+SELECT lstm.rename_model('old', 'new');
+SELECT error_of('SELECT * FROM line');
+SELECT train('old', 'SELECT t, avg(y) AS y FROM hourly GROUP BY t', 'y');
+SELECT error_of($$SELECT lstm.create_views('new', name => 'line')$$);
+SELECT lstm.drop_model('old');
+SELECT "view" FROM lstm.create_views('new', name => 'line');
+SELECT kind, count(*) FROM line GROUP BY kind ORDER BY kind DESC;
+SELECT obj_description('line'::regclass), obj_description('line_superset'::regclass), obj_description('line_prophet'::regclass);
+COMMENT ON VIEW line IS 'Made by lstm.create_views for model "old';
+SELECT error_of($$SELECT lstm.create_views('new', name => 'line')$$);
+
+-- future covariates: with rows to come in the source, and without
+CREATE TABLE sales AS SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 day' AS t, CASE WHEN i < 60 THEN 10 + i % 7 + (i % 5 = 0)::int * 4 END AS y,
+	(i % 5 = 0)::int AS promo FROM generate_series(0, 63) i;
+SELECT version FROM lstm.train('promo', 'sales', 'y', future_covariates => 'promo', horizon => 4, context => 8, options => '{"units": 2, "epochs": 1, "loss": "gaussian", "season": 1}');
+SELECT count(*) FROM lstm.create_views('promo');
+SELECT kind, count(*) FROM promo GROUP BY kind ORDER BY kind DESC;
+\set VERBOSITY default
+DELETE FROM sales WHERE t > '2026-03-03';
+SELECT count(*) FROM lstm.create_views('promo');
+SELECT count(*) FROM promo WHERE kind = 'history';
+SELECT count(*) FROM lstm.create_views('promo', horizon => 2);
+SELECT count(*) FROM lstm.create_views('promo', horizon => 0, stored => true);
+CALL lstm.refresh_forecasts('promo', future => 'SELECT timestamptz ''2026-03-01 00:00Z'' + i * interval ''1 day'' AS t, 1 AS promo FROM generate_series(1, 4) i');
+SELECT kind, count(*) FROM promo GROUP BY kind ORDER BY kind DESC;
+
+-- errors do not show what was written for them, but do show who called
+\set VERBOSITY default
+SELECT lstm.create_views('promo', 'nowhere');
+BEGIN READ ONLY;
+SELECT lstm.create_views('promo');
+ROLLBACK;
+ALTER VIEW promo_superset RENAME COLUMN y TO x;
+SELECT lstm.create_views('promo');
+DO $$ BEGIN PERFORM lstm.create_views('promo'); END $$;
+\set VERBOSITY terse
+
 -- only what is ours is replaced
 CREATE VIEW mine AS SELECT 1 AS one;
 CREATE TABLE table_mine (i int);
@@ -224,6 +294,10 @@ CREATE VIEW alice.root AS SELECT 1 AS one;
 COMMENT ON VIEW alice.root IS E'Made by lstm.create_views for model "root".\n';
 SET ROLE regress_lstm_root;
 SELECT error_of($$SELECT lstm.create_views('root', 'alice')$$);
+SET ROLE regress_lstm_alice;
+COMMENT ON VIEW alice.root IS E'Made by lstm.create_views for model "gone".\n';
+SET ROLE regress_lstm_root;
+SELECT error_of($$SELECT lstm.create_views('root', 'alice')$$);
 RESET ROLE;
 -- options stay, grants too
 ALTER VIEW wind SET (security_barrier = true);
@@ -239,9 +313,8 @@ SELECT error_of($$SELECT lstm.create_views('wind', name => '')$$);
 SELECT error_of($$SELECT lstm.create_views('wind', name => repeat('n', 64))$$);
 SELECT error_of($$SELECT lstm.create_views('wind', confidence_level => 1)$$);
 SELECT error_of($$SELECT lstm.create_views('wind', confidence_level => 'NaN')$$);
-SELECT error_of($$SELECT lstm.create_views('wind', horizon => 0)$$);
-SELECT error_of($$SELECT lstm.create_views('wind', history => 0)$$);
-SELECT error_of($$SELECT lstm.create_views('wind', stored => NULL)$$);
+SELECT error_of($$SELECT lstm.create_views('wind', horizon => -1)$$);
+SELECT error_of($$SELECT lstm.create_views('wind', history => -1)$$);
 SELECT error_of($$SELECT lstm.create_views('wind', stored => true, confidence_level => 0.9)$$);
 SET search_path = nowhere;
 SELECT public.error_of($$SELECT lstm.create_views('wind')$$);
