@@ -43,6 +43,24 @@ typedef struct Line
 	double	   *value;			/* [rows] after outliers and log1p; NaN until filled */
 } Line;
 
+uint32_t
+nn_series_find(const NnSeries *series, const char *name)
+{
+	uint32_t	low = 0,
+				high = series->nseries;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+
+		if (strcmp(series->name[middle], name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < series->nseries && strcmp(series->name[low], name) == 0 ? low : UINT32_MAX;
+}
+
 /* Called for every row. */
 static void
 line_poll(const Line *line, uint32_t t)

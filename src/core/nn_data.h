@@ -68,6 +68,9 @@ typedef struct NnSeries
 	NnArray    *array;			/* [narrays] in the order of spec->array */
 } NnSeries;
 
+/* Number of the series of that name, by halving: names are sorted.  UINT32_MAX: there is none. */
+extern uint32_t nn_series_find(const NnSeries *series, const char *name);
+
 /*
  * What a static covariate of the rows can be: a number (n 0, one channel of
  * NnSeries.statics), or one of n words (as many channels, 1 for the word and 0 for

@@ -15,6 +15,7 @@
 
 #include "core/nn_env.h"
 #include "core/nn_kernel.h"
+#include "portability/instr_time.h"
 
 /* GUCs, in lstm.c */
 extern int	lstm_max_memory_kb;		/* lstm.max_memory, default 1GB, GUC_UNIT_KB */
@@ -38,6 +39,15 @@ typedef struct CallMemory
 
 extern CallMemory call_memory_begin(void);
 extern void call_memory_end(CallMemory memory);
+
+/*
+ * Calls body(arg) in a subtransaction; what it raised, in the current memory context, or NULL.
+ * The transaction is usable either way; which errors are to be raised again is the caller's matter.
+ */
+extern ErrorData *subtransaction_try(void (*body) (void *arg), void *arg);
+
+/* Seconds of wall time. */
+extern double seconds_since(instr_time start);
 
 /*
  * Models are UTF-8: in a database of another encoding, error 0A000 for one of n

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "pg/env.h"
 #include "pg/progress.h"
 #include "pg/progress_file.h"
 
@@ -67,16 +68,6 @@ static struct JobLog
 	bool		off;
 	ProgressEpoch epoch[WAITING_EPOCHS];
 } job_log;
-
-static double
-seconds_since(instr_time start)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
 
 /* As much of text as fits, cut between characters. */
 static void

@@ -49,31 +49,28 @@ error_is_shown(const ErrorData *error)
 	}
 }
 
-/* Runs a part in a subtransaction; what it raised, or NULL. */
+typedef struct PartCall
+{
+	ReportPart	part;
+	Report	   *report;
+	NnText	   *html;
+} PartCall;
+
+static void
+part_call(void *arg)
+{
+	PartCall   *call = arg;
+
+	call->part(call->report, call->html);
+}
+
+/* Runs a part in a subtransaction; what it raised that is to be shown, or NULL. */
 static ErrorData *
 part_try(ReportPart part, Report *report, NnText *html)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	PartCall	call = {part, report, html};
+	ErrorData  *error = subtransaction_try(part_call, &call);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		part(report, html);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error != NULL && !error_is_shown(error))
 		ReThrowError(error);
 	return error;

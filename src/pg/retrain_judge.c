@@ -57,24 +57,6 @@ typedef struct Duel
  * What both know
  */
 
-static uint32
-series_find(const NnSeries *series, const char *name)
-{
-	uint32		low = 0,
-				high = series->nseries;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (strcmp(series->name[middle], name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < series->nseries && strcmp(series->name[low], name) == 0 ? low : PG_UINT32_MAX;
-}
-
 /* Can that side forecast series s from behind its row? */
 static bool
 origin_fits(const Duel *duel, const Side *side, const NnWindow *window)
@@ -242,7 +224,7 @@ series_match(Duel *duel)
 	for (uint32 s = 0; s < series->nseries; s++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		duel->other[s] = series_find(&duel->side[CHAMPION].run->data->series, series->name[s]);
+		duel->other[s] = nn_series_find(&duel->side[CHAMPION].run->data->series, series->name[s]);
 		total += origins_of(duel, s);
 		for (uint32 k = 0; k < duel->ntargets; k++)
 			duel->scale[(size_t) s * duel->ntargets + k] =

@@ -112,26 +112,17 @@ static uint32
 edge_series(const EdgeReceiver *receiver, Datum value, bool isnull)
 {
 	const NnSeries *series = &receiver->data->series;
-	uint32		low = 0,
-				high = series->nseries;
 	char	   *name;
+	uint32		found;
 
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a series is null in edge " UINT64_FORMAT, receiver->seen)));
 	name = TextDatumGetCString(value);
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (strcmp(series->name[middle], name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < series->nseries && strcmp(series->name[low], name) == 0)
-		return low;
+	found = nn_series_find(series, name);
+	if (found != PG_UINT32_MAX)
+		return found;
 	if (!series_was_skipped(receiver->data, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -149,11 +149,7 @@ train_fit(TrainRun *run)
 double
 train_seconds(const TrainRun *run)
 {
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, run->start);
-	return INSTR_TIME_GET_DOUBLE(now);
+	return seconds_since(run->start);
 }
 
 int

@@ -61,16 +61,6 @@ typedef struct Progress
 	uint32_t	step, steps;	/* done in this epoch, of */
 } Progress;
 
-static double
-clock_elapsed(const TrialClock *clock)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, clock->start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
 static void
 progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 {
@@ -79,7 +69,7 @@ progress_show(void *host, const NnTrainer *trainer, uint32_t epoch)
 	char		line[256];
 	char	   *activity;
 	bool		told = progress->every > 0 &&
-		!(progress->patient && clock_elapsed(progress->clock) < PATIENCE);
+		!(progress->patient && seconds_since(progress->clock->start) < PATIENCE);
 	int			n;
 
 	progress->step = 0;
@@ -111,7 +101,7 @@ clock_expired(void *host)
 	const TrialClock *clock = progress->clock;
 
 	progress_step(progress->step++, progress->steps);
-	return clock->seconds > 0 && clock_elapsed(clock) > clock->seconds;
+	return clock->seconds > 0 && seconds_since(clock->start) > clock->seconds;
 }
 
 /* For the next of so many trainings that are left: an equal share of the time that is. */
@@ -119,7 +109,7 @@ static TrialClock
 clock_share(const TrialClock *clock, uint32_t left)
 {
 	TrialClock	share = *clock;
-	double		elapsed = clock->seconds > 0 ? clock_elapsed(clock) : 0;
+	double		elapsed = clock->seconds > 0 ? seconds_since(clock->start) : 0;
 
 	if (elapsed < clock->seconds)
 		share.seconds = elapsed + (clock->seconds - elapsed) / left;
@@ -170,7 +160,7 @@ epochs_run(const TrainingInput *input, NnTrainer *trainer, const TrialClock *clo
 	uint32		control = compute_begin();
 
 	progress_training(input->part, trainer->epochs,
-					  clock->seconds > 0 ? clock->seconds - clock_elapsed(clock) : 0);
+					  clock->seconds > 0 ? clock->seconds - seconds_since(clock->start) : 0);
 	trainer->on_epoch = progress_show;
 	trainer->expired = clock_expired;
 	trainer->host = &progress;

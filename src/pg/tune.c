@@ -255,16 +255,6 @@ candidate_try(Tune *tune, const NnJson *options, Outcome *outcome)
 	MemoryContextSwitchTo(before);
 }
 
-static double
-seconds_since(instr_time start)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
 static bool
 budget_is_spent(const Tune *tune)
 {

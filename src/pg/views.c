@@ -706,38 +706,18 @@ views_arguments(Views *views, FunctionCallInfo fcinfo)
  * Future covariates
  */
 
-/* Computes the forecast of the view in a subtransaction; what it raised, or NULL. */
-static ErrorData *
-forecast_try(const Views *views)
+/* Computes the forecast of the view. */
+static void
+forecast_compute(void *arg)
 {
+	const Views *views = arg;
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {CStringGetTextDatum(views->model), Int32GetDatum((int32) views->horizon)};
 	const char *nulls = views->horizon > 0 ? "  " : " n";
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	int			nest_level = registry_begin();
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		int			nest_level = registry_begin();
-
-		(void) registry_run("SELECT FROM lstm.forecast($1, horizon => $2)", 2, types, values, nulls, true);
-		registry_end(nest_level);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+	(void) registry_run("SELECT FROM lstm.forecast($1, horizon => $2)", 2, types, values, nulls, true);
+	registry_end(nest_level);
 }
 
 /*
@@ -745,13 +725,13 @@ forecast_try(const Views *views)
  * come later, so that the view is made all the same.
  */
 static void
-views_try_future(const Views *views)
+views_try_future(Views *views)
 {
 	ErrorData  *error;
 
 	if (!views->future || views->stored)
 		return;
-	error = forecast_try(views);
+	error = subtransaction_try(forecast_compute, views);
 	if (error == NULL)
 		return;
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))

@@ -143,8 +143,14 @@ sub duration
 # of which a session takes as many as it needs and keeps them.
 sub memory
 {
-	return $session->query(q{SELECT sum(used_bytes) FROM pg_backend_memory_contexts
-		WHERE name !~ 'Cache|cache\M|index info|relation rules|Local ?Buffer' AND coalesce(parent, '') !~ 'Cache'}) + 0;
+	# Caches have bounds of their own.  From 18 on a context has a path in place of a parent.
+	my $bytes = $session->query(q{WITH c AS MATERIALIZED (SELECT to_jsonb(m) AS j FROM pg_backend_memory_contexts m)
+		SELECT sum((j->>'used_bytes')::bigint) FROM c
+		WHERE j->>'name' !~ 'Cache|cache\M|lstm cached|lstm predictor|index info|relation rules|Local ?Buffer'
+			AND coalesce(j->>'parent', (SELECT p.j->>'name' FROM c p WHERE p.j->'path'->-1 = c.j->'path'->-2), '') !~ 'Cache'});
+
+	$bytes =~ /^\d+$/ or die "no bytes: $bytes";
+	return $bytes;
 }
 
 # Products that are denormal, or zero where denormals are flushed; and a sum of a
