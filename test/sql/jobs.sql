@@ -20,11 +20,15 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	RETURN concat_ws(E'\n', SQLSTATE || ': ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
 END $$;
--- a worker that ends starts what waits, whatever lstm.max_jobs is here: until none is left
+-- a worker that ends starts what waits, whatever lstm.max_jobs is here: until none has been left for a while, one being started is not seen
 CREATE FUNCTION quiet() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE since timestamptz := clock_timestamp();
 BEGIN
-	WHILE EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'lstm job' AND datname = current_database()) LOOP
+	WHILE clock_timestamp() < since + interval '150 ms' LOOP
 		PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+		IF EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'lstm job') THEN
+			since := clock_timestamp();
+		END IF;
 	END LOOP;
 END $$;
 \set VERBOSITY terse
