@@ -19,6 +19,7 @@
 
 #include "core/nn_tile.h"
 #include "pg/env.h"
+#include "pg/forecast.h"
 #include "pg/joint_model.h"
 #include "pg/spread.h"
 
@@ -63,11 +64,13 @@ probability_of(const Exceedance *e, double point, const double *low, const doubl
 
 /* Rows of a series: each target's steps, then the row of the whole horizon. */
 static void
-series_put(const Exceedance *e, const ModelRun *run, const NnWindow *window, const double *point,
-		   const double *low, const double *high, size_t stride)
+series_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+		   const double *low, const double *high)
 {
+	const Exceedance *e = host;
 	uint32		s = window->series,
 				G = (uint32) run->roles.ntargets;
+	size_t		stride = (size_t) e->horizon * G;
 	int64		origin = (int64) window->origin - run->data->series.first[s];
 	const char *name = model_run_series(run, s);
 	Datum		values[RESULT_COLUMNS];
@@ -104,45 +107,6 @@ series_put(const Exceedance *e, const ModelRun *run, const NnWindow *window, con
 	}
 }
 
-static void
-exceedance_all(const Exceedance *e)
-{
-	const ModelRun *run = e->run;
-	uint32		nseries = run->data->series.nseries,
-				lanes = nn_tile_lanes(nseries);
-	size_t		values = nn_size_mul(run->env, e->horizon, run->model->spec.ntargets),
-				all = nn_size_mul(run->env, nn_size_mul(run->env, values, lanes),
-								  e->spread.nlevels);
-	double	   *point = NN_NEW_ARRAY(run->env, double, values * lanes),
-			   *low = NN_NEW_ARRAY(run->env, double, all),
-			   *high = NN_NEW_ARRAY(run->env, double, all);
-	NnPredictor *predictor = model_run_predictor(run, lanes, e->horizon);
-	MemoryContext before = CurrentMemoryContext,
-				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
-
-	model_run_dead_notice(run);
-	for (uint32 first = 0; first < nseries; first += lanes)
-	{
-		NnWindow	windows[NN_TILE_LANES];
-		uint32		n = Min(lanes, nseries - first);
-
-		for (uint32 i = 0; i < n; i++)
-		{
-			windows[i] = model_run_newest(run, first + i);
-			model_run_future_check(run, &windows[i], e->horizon);
-		}
-		model_run_predict(predictor, run->prepared, windows, n, e->horizon, e->spread.level,
-						  e->spread.nlevels, point, low, high);
-		MemoryContextSwitchTo(scratch);
-		for (uint32 i = 0; i < n; i++)
-			if (model_run_alive(run, windows[i].series))
-				series_put(e, run, &windows[i], point + i * values, low + i * values,
-						   high + i * values, n * values);
-		MemoryContextSwitchTo(before);
-		MemoryContextReset(scratch);
-	}
-}
-
 static double
 threshold_get(FunctionCallInfo fcinfo)
 {
@@ -162,15 +126,6 @@ threshold_get(FunctionCallInfo fcinfo)
 	return threshold;
 }
 
-static void
-joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
-		  const double *low, const double *high)
-{
-	const Exceedance *e = host;
-
-	series_put(e, run, window, point, low, high, (size_t) e->horizon * (size_t) run->roles.ntargets);
-}
-
 Datum
 lstm_exceedance(PG_FUNCTION_ARGS)
 {
@@ -188,17 +143,14 @@ lstm_exceedance(PG_FUNCTION_ARGS)
 				 errmsg("argument \"below\" must not be null")));
 	e.below = PG_GETARG_BOOL(ARG_BELOW);
 	e.horizon = argument_steps(fcinfo, ARG_HORIZON, "horizon", 0);
-	e.run = joint_or_model_open(name, argument_version(fcinfo, ARG_VERSION),
-								argument_text(fcinfo, ARG_SOURCE), argument_text(fcinfo, ARG_FUTURE),
-								PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &e.horizon, &joint);
+	e.run = joint_or_model_open_newest(name, argument_version(fcinfo, ARG_VERSION),
+									   argument_text(fcinfo, ARG_SOURCE),
+									   argument_text(fcinfo, ARG_FUTURE),
+									   PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &e.horizon, &joint);
 	e.spread = spread_levels(0, &extra);
-	if (joint != NULL)
-		joint_forecast(joint, e.horizon, e.spread.level, e.spread.nlevels, joint_put, &e);
-	else
-	{
+	if (joint == NULL)
 		spread_check(e.run);
-		exceedance_all(&e);
-	}
+	forecast_newest(e.run, joint, e.horizon, e.spread.level, e.spread.nlevels, series_put, &e);
 	call_memory_end(memory);
 	return (Datum) 0;
 }

@@ -73,89 +73,163 @@ series_put(void *host, const ModelRun *run, const NnWindow *window, const double
 	}
 }
 
+/* What forecasts from several windows, one after the other, share. */
+typedef struct Forecaster
+{
+	const ModelRun *run;
+	uint32		horizon;
+	const double *level;		/* [nlevels] */
+	uint32		nlevels;
+	size_t		values;			/* horizon times targets */
+	uint32		lanes;			/* windows at once */
+	NnPredictor *predictor;
+	NnAdapter  *adapter;		/* NULL: intervals stay as they were calibrated */
+	double	   *point;			/* [lanes][values] */
+	double	   *low, *high;		/* [nlevels][windows][values] */
+	double	   *one_low, *one_high; /* [nlevels][values] */
+} Forecaster;
+
+static Forecaster *
+forecaster_create(const ModelRun *run, uint32 nwindows, uint32 horizon, const double *level,
+				  uint32 nlevels, bool kept)
+{
+	const NnEnv *env = run->env;
+	Forecaster *f = NN_NEW(env, Forecaster);
+	const NnSpec *spec = &run->model->spec;
+	bool		adaptive = spec->calibration == NN_CALIBRATION_ADAPTIVE;
+	size_t		all;
+
+	f->run = run;
+	f->horizon = horizon;
+	f->level = level;
+	f->nlevels = nlevels;
+	f->values = nn_size_mul(env, horizon, spec->ntargets);
+	f->lanes = adaptive ? NN_TILE_LANES : nn_tile_lanes(nwindows);
+	all = nn_size_mul(env, nn_size_mul(env, f->values, f->lanes), nlevels);
+	f->point = NN_NEW_ARRAY(env, double, f->values * f->lanes);
+	f->low = NN_NEW_ARRAY(env, double, all);
+	f->high = NN_NEW_ARRAY(env, double, all);
+	f->one_low = NN_NEW_ARRAY(env, double, f->values * nlevels);
+	f->one_high = NN_NEW_ARRAY(env, double, f->values * nlevels);
+	f->predictor = kept ? model_run_predictor_kept(run, horizon) :
+		model_run_predictor(run, adaptive ? NN_TILE_LANES : Min(nwindows, f->lanes), horizon);
+	if (adaptive)
+	{
+		f->adapter = nn_adapter_create(env, horizon, spec->ntargets, level, nlevels);
+		nn_adapter_bound(f->adapter, spec);
+	}
+	return f;
+}
+
+/* Window i of n that were forecast into low and high: its intervals into one_low and one_high. */
+static void
+intervals_take(Forecaster *f, const double *low, const double *high, uint32 i, uint32 n)
+{
+	for (uint32 v = 0; v < f->nlevels; v++)
+	{
+		size_t		from = ((size_t) v * n + i) * f->values;
+
+		memcpy(f->one_low + v * f->values, low + from, f->values * sizeof(double));
+		memcpy(f->one_high + v * f->values, high + from, f->values * sizeof(double));
+	}
+}
+
 /*
  * Adaptive intervals: forecasts from up to a horizon and NN_ADAPT_ORIGINS origins before the
  * window, and lets its interval learn from them.  Only rows later than those of the training
- * are learned from: what the model has seen, it misses less.  low and high
- * [horizon][ntargets].
+ * are learned from: what the model has seen, it misses less.  point [values] of the window;
+ * its intervals are those of window i of n in f->low and f->high.
  */
 static void
-interval_adapt(const ModelRun *run, NnPredictor *predictor, NnAdapter *adapter,
-			   const NnWindow *window, uint32 horizon, double level, const double *point,
-			   double *low, double *high)
+interval_adapt(Forecaster *f, const NnWindow *window, const double *point, uint32 i, uint32 n)
 {
+	const ModelRun *run = f->run;
 	CallMemory	memory = call_memory_begin();
-	const NnSpec *spec = &run->model->spec;
-	size_t		values = (size_t) horizon * spec->ntargets;
+	const NnEnv *env = env_create(memory.own);
 	uint32		rows = window->origin + 1 - run->data->series.first[window->series],
 				fresh = rows - model_run_fresh(run, window->series, rows),
-				back = Min(Min(rows - Min(rows, nn_rows_needed(spec)), fresh),
-						   horizon + NN_ADAPT_ORIGINS),
-				lanes = NN_TILE_LANES;
-	const NnEnv *env = env_create(memory.own);
-	double	   *past = NN_NEW_ARRAY(env, double, nn_size_mul(env, values, 3 * (size_t) lanes));
+				back = Min(Min(rows - Min(rows, nn_rows_needed(&run->model->spec)), fresh),
+						   f->horizon + NN_ADAPT_ORIGINS);
+	size_t		one = nn_size_mul(env, f->values, NN_TILE_LANES),
+				all = nn_size_mul(env, one, f->nlevels);
+	double	   *past = NN_NEW_ARRAY(env, double, one),
+			   *low = NN_NEW_ARRAY(env, double, all),
+			   *high = NN_NEW_ARRAY(env, double, all);
 
-	nn_adapter_reset(adapter);
-	for (uint32 done = 0; done < back; done += lanes)
+	nn_adapter_reset(f->adapter);
+	for (uint32 done = 0; done < back; done += NN_TILE_LANES)
 	{
 		NnWindow	windows[NN_TILE_LANES];
-		uint32		n = Min(lanes, back - done);
+		uint32		m = Min(NN_TILE_LANES, back - done);
 
-		for (uint32 i = 0; i < n; i++)
-			windows[i] = (NnWindow) {window->series, window->origin - back + done + i};
-		model_run_predict(predictor, run->prepared, windows, n, horizon, &level, 1, past,
-						  past + values * n, past + 2 * values * n);
-		for (uint32 i = 0; i < n; i++)
-			nn_adapter_step(adapter, &run->data->series, windows[i].origin, past + i * values,
-							past + (n + i) * values, past + (2 * n + i) * values);
+		for (uint32 w = 0; w < m; w++)
+			windows[w] = (NnWindow) {window->series, window->origin - back + done + w};
+		model_run_predict(f->predictor, run->prepared, windows, m, f->horizon, f->level, f->nlevels,
+						  past, low, high);
+		for (uint32 w = 0; w < m; w++)
+		{
+			intervals_take(f, low, high, w, m);
+			nn_adapter_step(f->adapter, &run->data->series, windows[w].origin,
+							past + w * f->values, f->one_low, f->one_high);
+		}
 	}
-	nn_adapter_step(adapter, &run->data->series, window->origin, point, low, high);
+	intervals_take(f, f->low, f->high, i, n);
+	nn_adapter_step(f->adapter, &run->data->series, window->origin, point, f->one_low, f->one_high);
 	call_memory_end(memory);
 }
 
+/* Forecasts from n windows; afterwards window_take gives each. */
 static void
-forecast_all(const ModelRun *run, uint32 horizon, double level, JointPut put, void *host)
+windows_forecast(Forecaster *f, const NnWindow *windows, uint32 n)
 {
-	uint32		nseries = run->data->series.nseries,
-				lanes = nn_tile_lanes(nseries);
-	size_t		values = (size_t) horizon * run->model->spec.ntargets;
-	double	   *point = NN_NEW_ARRAY(run->env, double, values * lanes),
-			   *low = NN_NEW_ARRAY(run->env, double, values * lanes),
-			   *high = NN_NEW_ARRAY(run->env, double, values * lanes);
-	bool		adaptive = run->model->spec.calibration == NN_CALIBRATION_ADAPTIVE;
-	bool		alone = nseries == 1 && !adaptive;
-	NnPredictor *predictor = alone ? model_run_predictor_kept(run, horizon) :
-		model_run_predictor(run, adaptive ? NN_TILE_LANES : Min(nseries, lanes), horizon);
-	NnAdapter  *adapter = adaptive ?
-		nn_adapter_create(run->env, horizon, run->model->spec.ntargets, &level, 1) : NULL;
+	for (uint32 i = 0; i < n; i++)
+		model_run_future_check(f->run, &windows[i], f->horizon);
+	model_run_predict(f->predictor, f->run->prepared, windows, n, f->horizon, f->level, f->nlevels,
+					  f->point, f->low, f->high);
+}
+
+/* The point forecast of window i of them; its intervals come to lie in one_low and one_high. */
+static const double *
+window_take(Forecaster *f, const NnWindow *windows, uint32 i, uint32 n)
+{
+	const double *point = f->point + i * f->values;
+
+	if (f->adapter != NULL)
+		interval_adapt(f, &windows[i], point, i, n);
+	else
+		intervals_take(f, f->low, f->high, i, n);
+	return point;
+}
+
+static void
+forecast_all(const ModelRun *run, uint32 horizon, const double *level, uint32 nlevels, JointPut put,
+			 void *host)
+{
+	uint32		nseries = run->data->series.nseries;
+	bool		alone = nseries == 1 && run->model->spec.calibration != NN_CALIBRATION_ADAPTIVE;
+	Forecaster *f = forecaster_create(run, nseries, horizon, level, nlevels, alone);
 	MemoryContext before = CurrentMemoryContext,
 				scratch = AllocSetContextCreate(before, "lstm rows", ALLOCSET_DEFAULT_SIZES);
 
 	model_run_arrays_notice(run);
 	model_run_dead_notice(run);
-	if (adaptive)
-		nn_adapter_bound(adapter, &run->model->spec);
-	for (uint32 first = 0; first < nseries; first += lanes)
+	for (uint32 first = 0; first < nseries; first += f->lanes)
 	{
 		NnWindow	windows[NN_TILE_LANES];
-		uint32		n = Min(lanes, nseries - first);
+		uint32		n = Min(f->lanes, nseries - first);
 
 		for (uint32 i = 0; i < n; i++)
-		{
 			windows[i] = model_run_newest(run, first + i);
-			model_run_future_check(run, &windows[i], horizon);
-		}
-		model_run_predict(predictor, run->prepared, windows, n, horizon, &level, 1, point, low,
-						  high);
-		for (uint32 i = 0; adaptive && i < n; i++)
-			interval_adapt(run, predictor, adapter, &windows[i], horizon, level, point + i * values,
-						   low + i * values, high + i * values);
-		MemoryContextSwitchTo(scratch);
+		windows_forecast(f, windows, n);
 		for (uint32 i = 0; i < n; i++)
+		{
+			const double *point = window_take(f, windows, i, n);
+
+			MemoryContextSwitchTo(scratch);
 			if (model_run_alive(run, windows[i].series))
-				put(host, run, &windows[i], point + i * values, low + i * values,
-					high + i * values);
-		MemoryContextSwitchTo(before);
+				put(host, run, &windows[i], point, f->one_low, f->one_high);
+			MemoryContextSwitchTo(before);
+		}
 		MemoryContextReset(scratch);
 	}
 	if (alone)
@@ -163,13 +237,26 @@ forecast_all(const ModelRun *run, uint32 horizon, double level, JointPut put, vo
 }
 
 void
-forecast_newest(const ModelRun *run, JointModel *joint, uint32 horizon, double level, JointPut put,
-				void *host)
+forecast_newest(const ModelRun *run, JointModel *joint, uint32 horizon, const double *level,
+				uint32 nlevels, JointPut put, void *host)
 {
 	if (joint != NULL)
-		joint_forecast(joint, horizon, &level, 1, put, host);
+		joint_forecast(joint, horizon, level, nlevels, put, host);
 	else
-		forecast_all(run, horizon, level, put, host);
+		forecast_all(run, horizon, level, nlevels, put, host);
+}
+
+void
+forecast_series(const ModelRun *run, uint32 s, uint32 horizon, double level, JointPut put,
+				void *host)
+{
+	NnWindow	window = model_run_newest(run, s);
+	Forecaster *f = forecaster_create(run, 1, horizon, &level, 1, false);
+	const double *point;
+
+	windows_forecast(f, &window, 1);
+	point = window_take(f, &window, 0, 1);
+	put(host, run, &window, point, f->one_low, f->one_high);
 }
 
 Datum
@@ -189,7 +276,7 @@ lstm_forecast(PG_FUNCTION_ARGS)
 									 argument_text(fcinfo, ARG_FUTURE),
 									 PG_ARGISNULL(ARG_AS_OF) ? NULL : &as_of, &horizon, &joint);
 	rows.horizon = horizon;
-	forecast_newest(run, joint, horizon, rows.level, series_put, &rows);
+	forecast_newest(run, joint, horizon, &rows.level, 1, series_put, &rows);
 	call_memory_end(memory);
 	return (Datum) 0;
 }

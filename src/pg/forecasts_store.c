@@ -506,7 +506,7 @@ refresh_run(Refresh *refresh, const char *source, const char *future)
 				 errhint("Leave it out, and delete rows by lstm.forecasts.issued_index.")));
 	refresh->fresh = rows_create("fresh", fresh_columns, lengthof(fresh_columns));
 	refresh->arrived = rows_create("arrived", arrived_columns, lengthof(arrived_columns));
-	forecast_newest(run, joint, refresh->horizon, refresh->level, fresh_put, refresh);
+	forecast_newest(run, joint, refresh->horizon, &refresh->level, 1, fresh_put, refresh);
 	arrived_collect(refresh, run);
 	refresh_write(refresh);
 	tuplestore_end(refresh->fresh.rows);

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "pg/env.h"
+#include "pg/forecast.h"
 #include "pg/model_run.h"
 #include "pg/plot.h"
 
@@ -121,35 +122,20 @@ forecast_take(const ModelRun *run, const NnWindow *window, uint32 k, uint32 hori
 	plot->upper = one + 2 * (size_t) horizon;
 }
 
-static void
-forecast_fill(const ModelRun *run, const PlotCall *call, PlotForecast *plot)
-{
-	NnWindow	window = model_run_newest(run, call->series);
-	size_t		values = (size_t) call->horizon * run->roles.ntargets;
-	double	   *all = NN_NEW_ARRAY(run->env, double, 3 * values);
-	NnPredictor *predictor = model_run_predictor(run, 1, call->horizon);
-
-	model_run_future_check(run, &window, call->horizon);
-	model_run_predict(predictor, run->prepared, &window, 1, call->horizon, &call->level, 1, all,
-					  all + values, all + 2 * values);
-	forecast_take(run, &window, call->target, call->horizon, all, all + values, all + 2 * values,
-				  plot);
-}
-
-/* What joint_put looks for, and where it goes. */
-typedef struct JointPlot
+/* What forecast_put looks for, and where it goes. */
+typedef struct WantedPlot
 {
 	const PlotCall *call;
 	const char *series;
 	uint32		target;
 	PlotForecast *plot;
-} JointPlot;
+} WantedPlot;
 
 static void
-joint_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
+forecast_put(void *host, const ModelRun *run, const NnWindow *window, const double *point,
 		  const double *low, const double *high)
 {
-	JointPlot  *wanted = host;
+	WantedPlot *wanted = host;
 
 	if (strcmp(run->data->series.name[window->series], wanted->series) == 0)
 		forecast_take(run, window, wanted->call->target, wanted->call->horizon, point, low, high,
@@ -164,7 +150,7 @@ plot_model_svg(const ModelRun *run, JointModel *joint, const PlotCall *call)
 	const char *series = model_run_series(run, call->series),
 			   *target = run->roles.target[call->target];
 	PlotForecast plot = {.kind = run->data->kind, .confidence_level = call->level, .y_label = target};
-	JointPlot	wanted = {call, run->data->series.name[call->series], call->target, &plot};
+	WantedPlot	wanted = {call, run->data->series.name[call->series], call->target, &plot};
 
 	if (history == 0)
 		history = Max(Max(Min(run->model->spec.context, HISTORY_MOST * horizon),
@@ -174,9 +160,9 @@ plot_model_svg(const ModelRun *run, JointModel *joint, const PlotCall *call)
 						   run->roles.ntargets > 1 ? target : "", horizon, horizon == 1 ? "" : "s");
 	history_fill(run, call->series, call->target, history, &plot);
 	if (joint != NULL)
-		joint_forecast(joint, horizon, &call->level, 1, joint_put, &wanted);
+		forecast_newest(run, joint, horizon, &call->level, 1, forecast_put, &wanted);
 	else
-		forecast_fill(run, call, &plot);
+		forecast_series(run, call->series, horizon, call->level, forecast_put, &wanted);
 	return plot_forecast_svg(run->env, &plot);
 }
 

@@ -75,8 +75,19 @@ SELECT error_of($$SELECT * FROM lstm.exceedance('wave', 1)$$);
 RESET ROLE;
 \pset format aligned
 \pset tuples_only off
+-- where intervals go on learning, so do probabilities: the series has become far noisier than it was
+CREATE TABLE wild AS SELECT i, 50 + 10 * sin(i * pi() / 12) + CASE WHEN i > 800 THEN 12 ELSE 1 END * noise(i) AS y FROM generate_series(1, 1000) i;
+SELECT version FROM lstm.train('wild', 'SELECT * FROM wild WHERE i <= 800', 'y', 'i', horizon => 6, context => 24,
+	options => '{"architecture": "lstm", "units": 8, "epochs": 10, "learning_rate": 0.01, "calibration": "adaptive"}');
+SELECT bool_and(abs(x.probability - 0.05) < 0.005) AS upper, bool_and(abs(b.probability - 0.05) < 0.005) AS lower, count(*) AS steps,
+	bool_and(f.prediction_interval_upper_bound - f.forecast_value > 8) AS wide
+FROM lstm.forecast('wild', confidence_level => 0.9, source => 'wild') f,
+	LATERAL lstm.exceedance('wild', f.prediction_interval_upper_bound, source => 'wild') x,
+	LATERAL lstm.exceedance('wild', f.prediction_interval_lower_bound, source => 'wild', below => true) b
+WHERE x.step = f.step AND b.step = f.step;
+
 DELETE FROM lstm.models WHERE name = 'fitted';
 SELECT count(lstm.drop_model(name)) FROM (SELECT DISTINCT name FROM lstm.models) m;
-DROP TABLE wave, said, daily, fitted;
+DROP TABLE wave, said, daily, fitted, wild;
 DROP FUNCTION noise, error_of;
 DROP ROLE regress_lstm_stranger;
