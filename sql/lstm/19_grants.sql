@@ -21,7 +21,7 @@ CREATE TABLE lstm.model_grants (
 	granted_at	timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	grantee_oid	oid,
 	CONSTRAINT model_grants_pkey PRIMARY KEY (model, grantee, action),
-	CONSTRAINT model_grants_action_check CHECK (action OPERATOR(pg_catalog.=) ANY (ARRAY['use', 'retrain', 'drop']))
+	CONSTRAINT model_grants_action_check CHECK (action OPERATOR(pg_catalog.=) ANY (ARRAY['use', 'actuals', 'retrain', 'drop']))
 );
 
 COMMENT ON TABLE lstm.model_grants IS
@@ -31,13 +31,13 @@ COMMENT ON COLUMN lstm.model_grants.owner IS
 'owner of the model when it was granted; the grant counts only while lstm.models says the same';
 COMMENT ON COLUMN lstm.model_grants.grantee IS 'role that may, and with it its members; public: every role';
 COMMENT ON COLUMN lstm.model_grants.action IS
-'use: see, forecast and judge; retrain: add versions by lstm.retrain, deploy, roll back, refresh forecasts; drop: drop versions. The latter two imply use';
+'use: see, forecast and judge; actuals: see in lstm.forecasts what came of forecasts, values of the source that row-level security may hide; retrain: add versions by lstm.retrain, deploy, roll back, refresh forecasts; drop: drop versions. All imply use';
 COMMENT ON COLUMN lstm.model_grants.grantor IS 'role that granted it';
 COMMENT ON COLUMN lstm.model_grants.granted_at IS 'start of the transaction that granted it';
 COMMENT ON COLUMN lstm.model_grants.grantee_oid IS
 'number of the role grantee in this cluster (0: public, NULL: there was none), set by the trigger model_grants_guard; a role of that name with another number is not the grantee';
 COMMENT ON CONSTRAINT model_grants_pkey ON lstm.model_grants IS 'an action is granted to a role once';
-COMMENT ON CONSTRAINT model_grants_action_check ON lstm.model_grants IS 'use, retrain or drop';
+COMMENT ON CONSTRAINT model_grants_action_check ON lstm.model_grants IS 'use, actuals, retrain or drop';
 
 ALTER TABLE lstm.model_grants ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON lstm.model_grants TO PUBLIC;
@@ -67,7 +67,7 @@ COMMENT ON TRIGGER model_grants_guard ON lstm.model_grants IS
 CREATE FUNCTION lstm.grant_model(model text, role text, action text DEFAULT 'use') RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_grant_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.grant_model(text, text, text) IS
-'lets a role (public: every role) act on a model. action: use (see it, forecast, judge), retrain (lstm.retrain, deploy, rollback, refresh_forecasts), drop (drop_model, keep_versions); the latter two imply use. Granting again changes nothing. For members of the model''s owner. Who uses a model runs its stored source with his own rights, and sees the model''s weights, names of series and metrics.
+'lets a role (public: every role) act on a model. action: use (see it, forecast, judge), actuals (see in lstm.forecasts what came of forecasts), retrain (lstm.retrain, deploy, rollback, refresh_forecasts), drop (drop_model, keep_versions); all imply use. Granting again changes nothing. For members of the model''s owner. Who uses a model runs its stored source with his own rights, and sees the model''s weights, names of series and metrics.
 Errors: 22004 NULL, 42704 no such model or role, 42501 the caller is no member of the owner, 22023 unknown action.';
 
 CREATE FUNCTION lstm.revoke_model(model text, role text, action text DEFAULT NULL) RETURNS void

@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX forecasts_key ON lstm.forecasts (model, target, (coalesce(se
 CREATE INDEX forecasts_issued_idx ON lstm.forecasts (model, issued_at, issued_index);
 
 COMMENT ON TABLE lstm.forecasts IS
-'forecasts as they were issued, beside what came; lstm.refresh_forecasts writes them; who sees a model sees its rows, its owner''s members delete them';
+'forecasts as they were issued, beside what came; lstm.refresh_forecasts writes them; who sees a model sees the rows of which nothing came yet, its owner''s members and grantees of actuals all; its owner''s members delete them';
 COMMENT ON COLUMN lstm.forecasts.model IS 'name of the model; follows its renaming';
 COMMENT ON COLUMN lstm.forecasts.version IS 'version that forecast; it may have been dropped since';
 COMMENT ON COLUMN lstm.forecasts.series IS 'name of the series, NULL where the model has no series columns';
@@ -63,14 +63,23 @@ COMMENT ON INDEX lstm.forecasts_issued_idx IS 'the newest forecasts of a model, 
 ALTER TABLE lstm.forecasts ENABLE ROW LEVEL SECURITY;
 GRANT SELECT, DELETE ON lstm.forecasts TO PUBLIC;
 
--- Policies of lstm.models decide within: its owner's members and grantees.
+-- Policies of lstm.models and lstm.model_grants decide within.  What came are values of the
+-- source, which its row-level security may hide from who uses the model.
 CREATE POLICY forecasts_select ON lstm.forecasts FOR SELECT
-	USING (model OPERATOR(pg_catalog.=) ANY (SELECT m.name FROM lstm.models m));
+	USING ((actual IS NULL AND model OPERATOR(pg_catalog.=) ANY (SELECT m.name FROM lstm.models m))
+		OR model OPERATOR(pg_catalog.=) ANY (SELECT m.name FROM lstm.models m
+			WHERE pg_catalog.pg_has_role(
+					pg_catalog.to_regrole(pg_catalog.quote_ident(m.owner::text))::oid, 'USAGE')
+				OR EXISTS (SELECT FROM lstm.model_grants g
+					WHERE g.model OPERATOR(pg_catalog.=) m.name
+						AND g.owner OPERATOR(pg_catalog.=) m.owner
+						AND g.action OPERATOR(pg_catalog.=) 'actuals')));
 CREATE POLICY forecasts_delete ON lstm.forecasts FOR DELETE
 	USING (model OPERATOR(pg_catalog.=) ANY (SELECT m.name FROM lstm.models m
 		WHERE pg_catalog.pg_has_role(
 			pg_catalog.to_regrole(pg_catalog.quote_ident(m.owner::text))::oid, 'USAGE')));
-COMMENT ON POLICY forecasts_select ON lstm.forecasts IS 'who sees the model in lstm.models';
+COMMENT ON POLICY forecasts_select ON lstm.forecasts IS
+'who sees the model in lstm.models; rows with what came: members of the owner, and who was granted actuals';
 COMMENT ON POLICY forecasts_delete ON lstm.forecasts IS 'members of the model''s owner';
 
 ALTER TABLE lstm.forecasts OWNER TO @extowner@;

@@ -275,11 +275,17 @@ store_answer(void)
 	return isnull ? PG_INT64_MIN : DatumGetInt64(value);
 }
 
-/* "min" or "max" of the stored origins; PG_INT64_MIN: there are none. */
+/*
+ * "min" or "max" of the stored origins, those included that the caller does not see;
+ * PG_INT64_MIN: there are none.
+ */
 static int64
 store_issued(const Refresh *refresh, const char *which)
 {
+	RegistryRole before = registry_role_begin("forecasts");
+
 	store_run(refresh, psprintf("SELECT %s(@issued) FROM lstm.forecasts WHERE model = $1", which));
+	registry_write_end(before);
 	return store_answer();
 }
 

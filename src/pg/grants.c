@@ -37,7 +37,7 @@ PG_FUNCTION_INFO_V1(lstm_model_grants_guard);
 #define EVERYBODY "public"
 
 static const char *const action_name[] = {
-	[MODEL_USE] = "use", [MODEL_RETRAIN] = "retrain", [MODEL_DROP] = "drop", [MODEL_OWN] = "own"
+	[MODEL_USE] = "use", [MODEL_ACTUALS] = "actuals", [MODEL_RETRAIN] = "retrain", [MODEL_DROP] = "drop", [MODEL_OWN] = "own"
 };
 
 /* ------------------------------------------------------------------------
@@ -158,7 +158,7 @@ grants_refuse(const char *name, const char *owner, ModelAction action)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be a member of role \"%s\", the owner of model \"%s\"", owner, name),
-				 errhint("What can be granted to others is use, retrain and drop.")));
+				 errhint("What can be granted to others is use, actuals, retrain and drop.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for model \"%s\"", name),
@@ -279,7 +279,7 @@ action_check(const char *action)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("action \"%s\" is unknown", action),
-			 errhint("The actions are use, retrain and drop.")));
+			 errhint("The actions are use, actuals, retrain and drop.")));
 }
 
 static bool
@@ -349,7 +349,7 @@ revoke_notice(const char *name, const char *role, const char *action, uint64 rev
 					 2, types, values, NULL, false) > 0)
 		ereport(NOTICE,
 				(errmsg("role \"%s\" may still use model \"%s\"", role, name),
-				 errdetail("It was granted retrain or drop, which imply use."),
+				 errdetail("It was granted actuals, retrain or drop, which imply use."),
 				 errhint("Without an action lstm.revoke_model takes back all.")));
 }
 

@@ -14,7 +14,7 @@
 /* What is asked for.  Any grant implies MODEL_USE; MODEL_OWN is never granted. */
 typedef enum ModelAction
 {
-	MODEL_USE, MODEL_RETRAIN, MODEL_DROP, MODEL_OWN
+	MODEL_USE, MODEL_ACTUALS, MODEL_RETRAIN, MODEL_DROP, MODEL_OWN
 } ModelAction;
 
 /* Whose rights statements had before; an error restores them with the (sub)transaction. */

@@ -29,6 +29,7 @@
 
 #include "pg/grants.h"
 
+extern int	lstm_job_read_timeout;	/* lstm.job_read_timeout: milliseconds, default 60 s, 0: no limit */
 extern int	lstm_max_jobs;		/* lstm.max_jobs, default 2, 0: none is started */
 
 /* ------------------------------------------------------------------------

@@ -44,6 +44,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "pg/env.h"
 #include "pg/job.h"
@@ -180,6 +181,16 @@ job_claim(const JobLaunch *launch, MemoryContext context, JobRow *row)
  * The training
  */
 
+/* When the rows began to be read; 0: they are not. */
+static TimestampTz read_began = 0;
+
+static void
+read_end(void)
+{
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	read_began = 0;
+}
+
 /*
  * The source's functions may not change the role, as in a SECURITY DEFINER function: what
  * a superuser reads as another role could otherwise become superuser in its job.
@@ -200,9 +211,14 @@ job_read(const JobRow *row, MemoryContext context)
 	progress_phase("reading rows");
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(user, security | SECURITY_LOCAL_USERID_CHANGE);
+	/* Nobody's vacuum waits for a slow source for ever. */
+	read_began = GetCurrentTimestamp();
+	if (lstm_job_read_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, lstm_job_read_timeout);
 	run = train_open(fcinfo);
 	/* Deferred triggers of what the source did run at the commit. */
 	transaction_end();
+	read_end();
 	SetUserIdAndSecContext(user, security);
 	job_lock_keep(job_current);
 	return run;
@@ -271,6 +287,15 @@ job_train(const JobRow *row, MemoryContext context)
  * Ends
  */
 
+/* Whether it was the limit on reading that cancelled. */
+static bool
+read_timed_out(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && read_began != 0 &&
+		lstm_job_read_timeout > 0 &&
+		TimestampDifferenceExceeds(read_began, GetCurrentTimestamp(), lstm_job_read_timeout);
+}
+
 static void
 job_note_error(const ErrorData *error)
 {
@@ -279,6 +304,14 @@ job_note_error(const ErrorData *error)
 	.detail = error->detail, .hint = error->hint, .notices = job_notices()};
 	JobFrame	frame;
 
+	if (read_timed_out(error))
+	{
+		end.state = "failed";
+		end.message = psprintf("the source was read for longer than \"lstm.job_read_timeout\" (%g s)",
+							   lstm_job_read_timeout / 1000.0);
+		end.hint = "Store what is slow in a table or materialized view first, or raise the setting.";
+	}
+	read_end();
 	HOLD_CANCEL_INTERRUPTS();
 	transaction_begin();
 	frame = job_frame_begin();
@@ -313,6 +346,7 @@ step_try(void (*step) (const JobRow *, MemoryContext), const JobRow *row, Memory
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		EmitErrorReport();
+		disable_timeout(STATEMENT_TIMEOUT, false);
 		AbortCurrentTransaction();
 		FlushErrorState();
 		RESUME_INTERRUPTS();

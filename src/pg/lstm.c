@@ -24,6 +24,7 @@ int			lstm_max_memory_kb = 1024 * 1024;
 int			lstm_model_cache_kb = 64 * 1024;
 int			lstm_progress = 10;
 int			lstm_max_jobs = 2;
+int			lstm_job_read_timeout = 60 * 1000;
 double		lstm_train_seconds = 0;
 char	   *lstm_kernels = NULL;
 
@@ -108,6 +109,14 @@ _PG_init(void)
 							&lstm_max_jobs,
 							2, 0, 1024,
 							PGC_SUSET, 0,
+							NULL, NULL, NULL);
+
+	DefineCustomIntVariable("lstm.job_read_timeout",
+							"Sets the time that a background job may take to read its rows.",
+							"So long it holds a snapshot and locks on what it reads; 0 sets no limit.",
+							&lstm_job_read_timeout,
+							60 * 1000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 
 	model_cache_init();

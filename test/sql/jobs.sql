@@ -288,6 +288,13 @@ SELECT sqlstate, message, hint FROM lstm.jobs WHERE job IN (:job, :second) ORDER
 SELECT count(*) FROM lstm.models WHERE name = 'carols';
 DROP ROLE regress_lstm_job_carol;
 
+-- a source that takes its time does not hold a snapshot for ever
+SET lstm.job_read_timeout = '300ms';
+SELECT lstm.train_async('slow', 'SELECT s.* FROM sine s, pg_sleep(60)', time_column => 't', context => 8, options => :options) AS job \gset
+SELECT lstm.wait(:job, '30 s');
+SELECT sqlstate, message, hint, ended_at - started_at < interval '5 s' AS soon FROM lstm.jobs WHERE job = :job;
+RESET lstm.job_read_timeout;
+
 -- names are values
 SELECT lstm.train_async('</svg><script>''; DROP TABLE sine --', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
 SELECT lstm.wait(:job);

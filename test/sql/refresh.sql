@@ -164,7 +164,14 @@ GRANT SELECT ON regress_lstm_alice.own TO regress_lstm_bob;
 INSERT INTO regress_lstm_alice.own VALUES (81, 0.25), (82, 0.25);
 SET ROLE regress_lstm_bob;
 CALL lstm.refresh_forecasts('own');
+-- what came is the source's, which its own policies may hide: actuals are granted by themselves
+SELECT forecast_index, actual FROM lstm.forecasts ORDER BY 1;
 SET ROLE regress_lstm_alice;
+SELECT lstm.grant_model('own', 'regress_lstm_bob', 'actuals');
+SET ROLE regress_lstm_bob;
+SELECT forecast_index, actual FROM lstm.forecasts ORDER BY 1;
+SET ROLE regress_lstm_alice;
+SELECT lstm.revoke_model('own', 'regress_lstm_bob', 'actuals');
 SELECT forecast_index, actual FROM lstm.forecasts ORDER BY 1;
 DELETE FROM lstm.forecasts WHERE forecast_index < 83;
 RESET ROLE;
