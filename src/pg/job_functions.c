@@ -270,16 +270,62 @@ row_lost(SPITupleTable **rows, uint64 *i)
 	return (*rows)->numvals == 0 || row_running(*rows, 0);
 }
 
+static bool
+job_submitted(int64 job)
+{
+	ListCell   *cell;
+
+	foreach(cell, submitted)
+		if (*(int64 *) lfirst(cell) == job)
+			return true;
+	return false;
+}
+
+/* What is in the way of a queued job now; stored: what was when somebody last tried to start it. */
+static const char *
+queued_reason(const JobQueue *queue, int64 job, const char *stored)
+{
+	for (int i = 0; i < queue->count; i++)
+	{
+		const char *obstacle;
+
+		if (queue->job[i].job != job || !queue->job[i].queued)
+			continue;
+		if (job_submitted(job))
+			return "begins when this transaction commits";
+		obstacle = queue_obstacle(queue, i, lstm_max_jobs);
+		if (obstacle != NULL)
+			return obstacle;
+		if (queue->job[i].busy)
+			return "is being started";
+		if (stored == NULL || strncmp(stored, "waits for job", 13) == 0 ||
+			strncmp(stored, "waits because \"lstm.max_jobs\"", 29) == 0)
+			return "waits to be started by lstm.train_async, lstm.wait or CALL lstm.run_jobs()";
+	}
+	return stored;
+}
+
 static void
-row_put(ReturnSetInfo *rsinfo, SPITupleTable *rows, uint64 i)
+row_put(ReturnSetInfo *rsinfo, const JobQueue *queue, SPITupleTable *rows, uint64 i)
 {
 	Datum		values[NCOLUMNS];
 	bool		nulls[NCOLUMNS];
 	bool		lost = row_lost(&rows, &i);
+	const char *state;
 
 	if (rows->numvals == 0)
 		return;
 	heap_deform_tuple(rows->vals[i], rows->tupdesc, values, nulls);
+	state = SPI_getvalue(rows->vals[i], rows->tupdesc, COLUMN_STATE + 1);
+	if (queue != NULL && strcmp(state, "queued") == 0)
+	{
+		const char *reason = queued_reason(queue, row_job(rows, i),
+										   SPI_getvalue(rows->vals[i], rows->tupdesc,
+														COLUMN_MESSAGE + 1));
+
+		nulls[COLUMN_MESSAGE] = reason == NULL;
+		values[COLUMN_MESSAGE] = reason == NULL ? (Datum) 0 : CStringGetTextDatum(reason);
+	}
 	if (lost)
 	{
 		values[COLUMN_STATE] = CStringGetTextDatum("lost");
@@ -297,12 +343,23 @@ lstm_job_list(PG_FUNCTION_ARGS)
 	int			nest_level = registry_begin();
 	SPITupleTable *rows = rows_read(0);
 	uint64		count = SPI_processed;
+	bool		here = !RecoveryInProgress();	/* locks of the primary are not seen on a standby */
+	JobQueue	queue = {NULL, 0};
+	JobFrame	frame;
 
+	/* The rows are the caller's; who is before them in the queue may be others'. */
+	if (here)
+	{
+		frame = job_frame_begin();
+		queue = queue_read();
+	}
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		row_put(rsinfo, rows, i);
+		row_put(rsinfo, here ? &queue : NULL, rows, i);
 	}
+	if (here)
+		job_frame_end(frame);
 	registry_end(nest_level);
 	return (Datum) 0;
 }
@@ -326,17 +383,6 @@ argument_job(FunctionCallInfo fcinfo)
 				 errmsg("argument \"job\" must not be null"),
 				 errhint("View lstm.jobs lists your jobs.")));
 	return PG_GETARG_INT64(0);
-}
-
-static bool
-job_submitted(int64 job)
-{
-	ListCell   *cell;
-
-	foreach(cell, submitted)
-		if (*(int64 *) lfirst(cell) == job)
-			return true;
-	return false;
 }
 
 /* Error 42704 when the caller does not see it, whoever's it is. */

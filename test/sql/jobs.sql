@@ -295,6 +295,21 @@ SELECT lstm.wait(:job, '30 s');
 SELECT sqlstate, message, hint, ended_at - started_at < interval '5 s' AS soon FROM lstm.jobs WHERE job = :job;
 RESET lstm.job_read_timeout;
 
+-- why a job waits is what is in its way now
+SELECT quiet();
+SET lstm.max_jobs = 0;
+SELECT lstm.train_async('reason', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
+SELECT lstm.train_async('reason', 'sine', time_column => 't', context => 8, options => :options) AS second \gset
+SELECT job - :job AS job, replace(message, (:job)::text, 'first') AS message FROM lstm.jobs WHERE model = 'reason' ORDER BY job;
+RESET lstm.max_jobs;
+SELECT lstm.cancel(:second);
+SELECT message FROM lstm.jobs WHERE job = :job;
+BEGIN;
+SELECT lstm.train_async('reason', 'sine', time_column => 't', context => 8, options => :options) AS third \gset
+SELECT message FROM lstm.jobs WHERE job = :third;
+ROLLBACK;
+SELECT lstm.wait(:job);
+
 -- names are values
 SELECT lstm.train_async('</svg><script>''; DROP TABLE sine --', 'sine', time_column => 't', context => 8, options => :options) AS job \gset
 SELECT lstm.wait(:job);

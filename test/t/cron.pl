@@ -104,11 +104,20 @@ nightly(q{
 		FROM generate_series(961, 990) t;
 });
 my $psql = (split /\n/, `which psql`)[0];
-my $line = sprintf q{%s -XqAt "host=%s port=%d dbname=postgres user=nightly" -c "CALL lstm.retrain('swing')"},
-	$psql, $node->host, $node->port;
-is(system('env', '-i', 'PATH=/usr/bin:/bin', 'SHELL=/bin/sh', '/bin/sh', '-c', "$line >/dev/null 2>&1"), 0,
-	'from the crontab of the operating system');
+
+sub crontab
+{
+	my ($call) = @_;
+	my $line = sprintf q{%s -XqAt "host=%s port=%d dbname=postgres user=nightly" -c "%s"}, $psql, $node->host, $node->port, $call;
+
+	return system('env', '-i', 'PATH=/usr/bin:/bin', 'SHELL=/bin/sh', '/bin/sh', '-c', "$line >/dev/null 2>&1");
+}
+
+is(crontab(q{CALL lstm.retrain('swing', keep_versions => 10)}), 0, 'retrain from the crontab of the operating system');
 is(nightly(q{SELECT max(version) > 2 FROM lstm.models WHERE name = 'swing'}), 't', 'which has trained, too');
+is(crontab(q{CALL lstm.refresh_forecasts('swing', keep => '90 days')}), 0, 'refresh_forecasts from there');
+is(nightly(q{SELECT count(*) FROM lstm.forecasts WHERE model = 'swing' AND issued_at = (SELECT max(ts) FROM nightly.swing)}), '6',
+	'which has forecast from the newest row');
 
 $node->stop;
 done_testing();
