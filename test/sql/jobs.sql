@@ -295,6 +295,20 @@ SELECT lstm.wait(:job, '30 s');
 SELECT sqlstate, message, hint, ended_at - started_at < interval '5 s' AS soon FROM lstm.jobs WHERE job = :job;
 RESET lstm.job_read_timeout;
 
+-- rights are those of when it runs
+CREATE TABLE shown AS SELECT * FROM sine;
+GRANT SELECT ON shown TO regress_lstm_job_alice;
+SELECT quiet();
+SET lstm.max_jobs = 0;
+SET SESSION AUTHORIZATION regress_lstm_job_alice;
+SELECT lstm.train_async('shown', 'shown', time_column => 't', context => 8, options => :options) AS job \gset
+RESET SESSION AUTHORIZATION;
+REVOKE SELECT ON shown FROM regress_lstm_job_alice;
+RESET lstm.max_jobs;
+SELECT lstm.wait(:job);
+SELECT sqlstate, message FROM lstm.jobs WHERE job = :job;
+DROP TABLE shown;
+
 -- why a job waits is what is in its way now
 SELECT quiet();
 SET lstm.max_jobs = 0;
