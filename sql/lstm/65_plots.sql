@@ -56,7 +56,7 @@ CREATE FUNCTION lstm.report(
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'lstm_report' LANGUAGE C STABLE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.report(text, int, text, text, int) IS
-'all about a model as one HTML page for a browser or an e-mail (well-formed XML too; no script, no reference to the outside, light and dark, fit for printing): its forecasts of the first so many series (0 to 50), errors beside simple methods on validation rows and on the rows there are now, losses, importance of inputs, map (where lstm_postgis and places are there), data, layers, settings, versions.
-Costs about what lstm.evaluate at some 300 origins, lstm.plot_importance and two lstm.forecast cost together; the source is read two or, with a map, three times.
+'all about a model as one HTML page for a browser or an e-mail (well-formed XML too; no script, no reference to the outside, light and dark, fit for printing): its forecasts of the first so many series (0 to 50), errors beside the baseline on validation rows, errors beside classical methods on the rows there are now (on those newer than the training alone, where a series has 20 of them and three horizons), losses, importance of inputs, map (where lstm_postgis and places are there), data, layers, settings, versions.
+Costs about what lstm.evaluate at some 300 origins (one of each series, where there are more), lstm.plot_importance and a lstm.forecast cost together, and at most about a second for holt_winters, theta and ar, which are left out where they would take longer; the source is read once or, with a map, twice.
 A part that cannot be made, as when the source''s table is gone, says why and the others are there; a warning or notice of a part stays a warning or notice.  Parallel unsafe, as it catches errors.
 Errors as of lstm.describe; 22004 NULL series, 22023 series out of range; 42501 no right on the source, and cancelling, end it.';

@@ -9,6 +9,7 @@
 #include "core/nn_baseline.h"
 
 #include <math.h>
+#include "core/nn_stats.h"
 
 /* One target of one series: row t, counted from the series' first. */
 typedef struct Target
@@ -142,11 +143,11 @@ scale_rows(const NnSeries *series, uint32_t s, uint32_t n)
 	return n < rows ? n : rows;
 }
 
-/* |y[t] - y[t - lag]|, NaN when either is unknown. */
+/* |y[t] - y[t - lag]|, 0 within rounding, NaN when either is unknown. */
 static double
 target_change(const Target *target, uint32_t t, uint32_t lag)
 {
-	return fabs(target_value(target, t) - target_value(target, t - lag));
+	return nn_stats_difference(target_value(target, t), target_value(target, t - lag));
 }
 
 double

@@ -11,6 +11,9 @@
 #include <float.h>
 #include <math.h>
 
+/* Share of a number that a few operations on it may leave over. */
+#define ROUNDING 1e-12
+
 #define SQRT_2 1.41421356237309504880
 #define SQRT_PI 1.77245385090551602730
 #define SQRT_2PI 2.50662827463100050242
@@ -71,6 +74,21 @@ nn_stats_sd(const double *x, size_t n)
 	/* rest is 0 but for the mean's rounding (Chan, Golub and LeVeque 1983). */
 	squares -= rest * rest / (double) count;
 	return squares > 0.0 ? sqrt(squares / (double) count) : 0.0;
+}
+
+double
+nn_stats_difference(double a, double b)
+{
+	double		difference = fabs(a - b);
+
+	return isfinite(difference) && difference <= ROUNDING * fmax(fabs(a), fabs(b)) ? 0 : difference;
+}
+
+bool
+nn_stats_within(double x, double low, double high)
+{
+	return (x >= low || nn_stats_difference(x, low) == 0) &&
+		(x <= high || nn_stats_difference(x, high) == 0);
 }
 
 double

@@ -20,6 +20,16 @@ extern double nn_stats_mean(const double *x, size_t n);
 /* Population standard deviation (divides by the count), in two passes. */
 extern double nn_stats_sd(const double *x, size_t n);
 
+/*
+ * |a - b|, but 0 where that is no more than the rounding of a few operations on numbers of
+ * their size (1e-12 of the larger): a series that repeats exactly has no error of 1e-15.
+ * NaN where either is.
+ */
+extern double nn_stats_difference(double a, double b);
+
+/* Whether low <= x <= high, rounding let pass in the same way; false where one is NaN. */
+extern bool nn_stats_within(double x, double low, double high);
+
 /* Smallest and largest value. */
 extern double nn_stats_min(const double *x, size_t n);
 extern double nn_stats_max(const double *x, size_t n);

@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "core/nn_tile.h"
+#include "core/nn_stats.h"
 #include "pg/env.h"
 #include "pg/probe.h"
 #include "pg/spread.h"
@@ -105,7 +106,7 @@ value_judge(const Detection *d, uint32 window, uint32 k, double actual)
 	j.low = d->low[d->at * stride + at];
 	j.high = d->high[d->at * stride + at];
 	j.probability = spread_level(&d->spread, j.point, d->low + at, d->high + at, stride, actual);
-	j.anomaly = actual < j.low || actual > j.high;
+	j.anomaly = !isnan(j.low) && !isnan(j.high) && !nn_stats_within(actual, j.low, j.high);
 	return j;
 }
 

@@ -167,11 +167,11 @@ origin_add(void *host, const NnWindow *window, const double *point, const double
 			if (isnan(actual) || isnan(point[at]))
 				continue;
 			origin.n++;
-			origin.absolute += fabs(actual - point[at]);
+			origin.absolute += nn_stats_difference(actual, point[at]);
 			if (isnan(low[at]))
 				continue;
 			origin.bounded++;
-			origin.covered += low[at] <= actual && actual <= high[at];
+			origin.covered += nn_stats_within(actual, low[at], high[at]);
 		}
 		if (rows < drift->fresh[window->series])
 		{

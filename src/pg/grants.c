@@ -37,7 +37,8 @@ PG_FUNCTION_INFO_V1(lstm_model_grants_guard);
 #define EVERYBODY "public"
 
 static const char *const action_name[] = {
-	[MODEL_USE] = "use", [MODEL_ACTUALS] = "actuals", [MODEL_RETRAIN] = "retrain", [MODEL_DROP] = "drop", [MODEL_OWN] = "own"
+	[MODEL_USE] = "use", [MODEL_ACTUALS] = "actuals", [MODEL_RETRAIN] = "retrain",
+	[MODEL_DROP] = "drop", [MODEL_OWN] = "own"
 };
 
 /* ------------------------------------------------------------------------

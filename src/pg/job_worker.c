@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/discard.h"
 #include "executor/spi.h"
@@ -41,6 +42,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
@@ -95,6 +97,17 @@ transaction_end(void)
 /* ------------------------------------------------------------------------
  * Claiming
  */
+
+/* The table that the job's row is in: another one after DROP and CREATE EXTENSION. */
+static Oid	job_table = InvalidOid;
+
+static Oid
+job_table_now(void)
+{
+	Oid			schema = get_namespace_oid("lstm", true);
+
+	return OidIsValid(schema) ? get_relname_relid("job_rows", schema) : InvalidOid;
+}
 
 /* Everything that the worker needs to know of the row, in context; false: not to be had. */
 static bool
@@ -172,7 +185,10 @@ job_claim(const JobLaunch *launch, MemoryContext context, JobRow *row)
 	claimed = row_ready(launch) && job_lock_try(launch->job) && row_claim(launch->job, context, row);
 	job_frame_end(frame);
 	if (claimed)
+	{
 		job_current = launch->job;
+		job_table = job_table_now();
+	}
 	transaction_end();
 	return claimed;
 }
@@ -256,6 +272,12 @@ job_store(TrainRun *run, const JobRow *row, MemoryContext context)
 	progress_phase("storing");
 	registry_lock(run->name);
 	snapshot_take();
+	if (job_table_now() != job_table)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" is not stored: extension \"lstm\" was dropped while its job ran",
+						run->name),
+				 errhint("Submit the job anew.")));
 	(void) job_session_require_owner(row->owner, row->owner_oid);
 	end.version = train_store(run);
 	end.notices = job_notices();

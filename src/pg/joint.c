@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 
 #include "core/nn_predict.h"
+#include "core/nn_stats.h"
 #include "pg/env.h"
 #include "pg/joint.h"
 
@@ -164,7 +165,7 @@ mean_error(const Joint *joint, const double *forecast, const double *scale)
 
 	for (size_t v = 0; v < joint->values; v++)
 	{
-		double		error = fabs(trial->actual[v] - forecast[v]);
+		double		error = nn_stats_difference(trial->actual[v], forecast[v]);
 
 		if (isnan(error) || isnan(trial->baseline[v]))
 			continue;

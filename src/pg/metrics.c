@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "core/nn_baseline.h"
+#include "core/nn_stats.h"
 #include "pg/metrics.h"
 
 /* Central intervals whose bounds are the deciles 0.4 and 0.6, 0.3 and 0.7, and so on. */
@@ -65,7 +66,7 @@ interval_add(MetricSums *sums, const MetricPair *pair, double level)
 	if (isnan(low) || isnan(high))
 		return;
 	sums->bounded++;
-	sums->covered += pair->actual >= low && pair->actual <= high;
+	sums->covered += nn_stats_within(pair->actual, low, high);
 	sums->winkler += high - low +
 		2 / (1 - level) * (Max(low - pair->actual, 0) + Max(pair->actual - high, 0));
 }
@@ -73,7 +74,7 @@ interval_add(MetricSums *sums, const MetricPair *pair, double level)
 void
 metrics_add(MetricSums *sums, const MetricPair *pair, MetricScale scale, double level)
 {
-	double		error = fabs(pair->actual - pair->point),
+	double		error = nn_stats_difference(pair->actual, pair->point),
 				size = (fabs(pair->actual) + fabs(pair->point)) / 2;
 
 	sums->n++;
@@ -97,7 +98,7 @@ metrics_add(MetricSums *sums, const MetricPair *pair, MetricScale scale, double 
 	}
 	if (!isnan(pair->baseline))
 	{
-		double		other = fabs(pair->actual - pair->baseline);
+		double		other = nn_stats_difference(pair->actual, pair->baseline);
 
 		sums->base++;
 		sums->matched += error;

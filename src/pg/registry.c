@@ -639,7 +639,7 @@ registry_get(const char *name, int version)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("model \"%s\" is a joint model, and a model that was trained is needed here", name),
 				 errdetail("Joint models have forecast, hindcast, evaluate, exceedance, describe, "
-						   "plot_forecast and report."),
+						   "plot_forecast, report, refresh_forecasts and create_views."),
 				 errhint("Name one of the members that lstm.describe shows.")));
 	return row;
 }

@@ -9,7 +9,7 @@
  * whole: cancelling, shutdown, privileges, a full disk, internal errors.
  *
  * Nothing is written, so it works in read-only transactions and on a standby.  The source
- * is read once for forecasts and importance, and once each by lstm.evaluate and lstm.plot_map.
+ * is read once for forecasts, errors and importance, and once by lstm.plot_map.
  */
 #include "postgres.h"
 

@@ -4,6 +4,7 @@
  *
  *	report.c		the page: which parts there are, and what becomes of their errors
  *	report_parts.c	what each part says
+ *	report_judge.c	errors on the rows there are now, beside classical methods
  *	report_html.c	tables, numbers and the style sheet
  */
 #ifndef LSTM_REPORT_H

@@ -23,7 +23,7 @@ static const char style_sheet[] =
 "main{max-width:940px;margin:0 auto;padding:32px 20px 48px}"
 "h1{font-size:28px;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}"
 "h2{font-size:18px;margin:0 0 4px}"
-"p{margin:0 0 12px;color:var(--soft)}"
+"p{margin:0 0 12px;color:var(--soft)}table+p{margin-top:18px}"
 "section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;"
 "margin:18px 0;overflow-x:auto}"
 ".numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(125px,1fr));gap:12px;margin:20px 0}"

@@ -24,11 +24,7 @@
 #include "pg/plot_svg.h"
 #include "pg/report.h"
 
-/* Origins that the evaluation takes, about. */
-#define ORIGINS 300
-
-/* Series with a line of their own, and names in lists. */
-#define SERIES_LINES 12
+/* Names in lists. */
 #define NAMES 30
 
 #define LEVEL 0.95
@@ -278,86 +274,6 @@ report_validation(Report *report, NnText *html)
 	html_table_end(html);
 }
 
-/* Every how many rows an origin, so that there are about ORIGINS. */
-static uint32
-evaluation_stride(const ModelRun *run)
-{
-	const NnSeries *series = &run->data->series;
-	uint64		rows = 0;
-
-	for (uint32 s = 0; s < series->nseries; s++)
-		rows += series->history[s];
-	if (run->model->spec.nsites > 1)
-		rows /= series->nseries;	/* one forecast for all series */
-	return (uint32) Min(Max(rows / ORIGINS, 1), NN_MAX_STEPS);
-}
-
-static bool
-evaluation_is_shown(const Report *report, const char *level)
-{
-	const ModelRun *run = report->run;
-
-	if (strcmp(level, "series") == 0)
-		return run->data->series.nseries > 1 &&
-			run->data->series.nseries * run->roles.ntargets <= SERIES_LINES;
-	return strcmp(level, "target") == 0;
-}
-
-static void
-evaluation_table(const Report *report, NnText *html)
-{
-	static const char *const columns[] = {
-		"series", "target", "#n", "#MAE", "#RMSE", "#MASE", "#coverage", "#baseline MAE", "#skill"
-	};
-
-	html_table(html, lengthof(columns), columns);
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		if (!evaluation_is_shown(report, value_text(row, 1)))
-			continue;
-		nn_text_print(html, "<tr>");
-		html_text(html, strcmp(value_text(row, 1), "series") == 0 ? value_text(row, 2) : "all");
-		html_text(html, value_text(row, 3));
-		for (int column = 4; column <= 10; column++)
-		{
-			const char *number = value_text(row, column);
-
-			if (column == 4)
-				html_integer(html, strtoll(number, NULL, 10));
-			else
-				html_number(html, number[0] == '\0' ? NAN : strtod(number, NULL));
-		}
-		nn_text_print(html, "</tr>\n");
-	}
-	html_table_end(html);
-}
-
-void
-report_evaluation(Report *report, NnText *html)
-{
-	Oid			types[4] = {TEXTOID, TEXTOID, INT4OID, INT4OID};
-	Datum		values[4] = {0};
-	uint32		stride;
-
-	if (report->run == NULL)
-		return;
-	stride = evaluation_stride(report->run);
-	SPI_connect();
-	values[0] = CStringGetTextDatum(report->row->name);
-	values[1] = report->source ? CStringGetTextDatum(report->source) : (Datum) 0;
-	values[2] = Int32GetDatum((int32) stride);
-	values[3] = Int32GetDatum(report->row->version);
-	(void) SPI_execute_with_args("SELECT e.level, e.series, e.target, e.n, e.mae, e.rmse, e.mase,"
-								 " e.coverage, e.baseline_mae, e.skill"
-								 " FROM lstm.evaluate($1, $2, NULL, $3, 'auto', $4) AS e", 4, types,
-								 values, report->source ? "    " : " n  ", true, 0);
-	nn_text_print(html, "<p>Forecasts from %s beside what came. Most of these rows may have been trained "
-				  "on, so trust the validation more; coverage is of the 95%% intervals.</p>",
-				  stride == 1 ? "every row" : nn_format(report->env, "one row in %u", stride));
-	evaluation_table(report, html);
-	SPI_finish();
-}
-
 /* ------------------------------------------------------------------------
  * Data and settings
  */
@@ -406,12 +322,38 @@ data_of_model(const Report *report, NnText *html)
 	html_property(html, "Rows trained on", nn_format(env, UINT64_FORMAT, (uint64) model->report.rows));
 }
 
+/* What the registry keeps beside a version (lineage.h); NULL of joint models but for the last three. */
+static void
+data_of_version(const Report *report, NnText *html)
+{
+	static const char *const names[] = {
+		"Range trained on", "SHA-256 of these rows", "Seconds of training", "Version of lstm", "Trained by"
+	};
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {
+		CStringGetTextDatum(report->row->name), Int32GetDatum(report->row->version)
+	};
+	int			nest_level = registry_begin();
+
+	(void) SPI_execute_with_args("SELECT (data->>'from') || ' to ' || (data->>'to'), data->>'sha256',"
+								 " round(seconds::numeric, 2), extension_version, trained_by"
+								 " FROM lstm.models WHERE name = $1 AND version = $2",
+								 2, types, values, NULL, true, 1);
+	for (int i = 0; SPI_processed > 0 && i < (int) lengthof(names); i++)
+		html_property(html, names[i], value_text(0, i + 1));
+	registry_end(nest_level);
+}
+
 void
 report_data(Report *report, NnText *html)
 {
+	MemoryContext context = CurrentMemoryContext;
+
 	nn_text_print(html, "<dl>\n");
 	if (report->row->model != NULL)
 		data_of_model(report, html);
+	data_of_version(report, html);
+	MemoryContextSwitchTo(context);
 	if (report->run != NULL)
 	{
 		html_property(html, "Rows now", nn_format(report->env, UINT64_FORMAT,

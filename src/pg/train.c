@@ -167,10 +167,13 @@ train_store(TrainRun *run)
 				 errdetail("It is what \"lstm.train_seconds\" allows."),
 				 errhint("Set it higher, or to 0, for the full number of epochs.")));
 	/* Large series may outweigh many small ones; it is fair to ask them all. */
-	if (model->report.skill < -WORSE && model->report.scaled_skill < -WORSE)
+	if ((model->report.skill < -WORSE && model->report.scaled_skill < -WORSE) ||
+		(model->report.baseline_mae == 0 && model->report.mae > 0))
 		ereport(WARNING,
 				(errmsg("model \"%s\" forecasts worse than the %s method on its validation rows",
 						run->name, model->spec.season > 1 ? "seasonal naive" : "naive"),
+				 model->report.baseline_mae == 0 ?
+				 errdetail("That method makes no error there, the model one of %.6g.", model->report.mae) :
 				 errdetail("Mean absolute error %.6g against %.6g, skill %.3f.",
 						   model->report.mae, model->report.baseline_mae, model->report.skill),
 				 errhint("Try a longer context, more epochs, another network, or more rows.")));

@@ -161,8 +161,8 @@ forecast_source(StringInfo text, const Views *views)
 }
 
 /*
- * The newest stored forecast of each series and target: that of the latest origin; of those
- * from one origin (by several versions) that of the deployed one, else the one written last.
+ * The newest stored forecast of each series and target: that of the latest origin; where
+ * several versions have forecast from it, that of the deployed one, else of the latest.
  */
 static void
 stored_source(StringInfo text, const Views *views)
@@ -190,10 +190,10 @@ stored_source(StringInfo text, const Views *views)
 	appendStringInfo(text, "\nAND NOT EXISTS (SELECT FROM lstm.forecasts o WHERE o.model" VIEWS_EQ "%s "
 					 "AND o.target" VIEWS_EQ "r.target "
 					 "AND coalesce(o.series, '')" VIEWS_EQ "coalesce(r.series, '') "
-					 "AND o.%s" VIEWS_EQ "r.%s AND o.step" VIEWS_EQ "r.step "
-					 "AND ROW(coalesce(o.version" VIEWS_EQ "d.version, false), o.written_at, o.version) "
+					 "AND o.%s" VIEWS_EQ "r.%s "
+					 "AND ROW(coalesce(o.version" VIEWS_EQ "d.version, false), o.version) "
 					 "OPERATOR(pg_catalog.>) "
-					 "ROW(coalesce(r.version" VIEWS_EQ "d.version, false), r.written_at, r.version)))",
+					 "ROW(coalesce(r.version" VIEWS_EQ "d.version, false), r.version)))",
 					 model, issued, issued);
 }
 

@@ -16,7 +16,9 @@ program, folder = sys.argv[1:3]
 functions = {row[0] for row in psql("SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'lstm'::regnamespace")}
 literal = "'" + MARKUP.replace("'", "''") + "'"
 
-# name: (query, a part of its title)
+has_map = "plot_map" in functions
+
+# name: (query, a part of its title); those of "places" need PostGIS (map.sql)
 PAGES = collections.OrderedDict([
     ("forecast", ("SELECT lstm.plot_forecast('wind', series => 'DUB', history => 120)", "wind")),
     ("forecast_spring", ("SELECT lstm.plot_forecast('spring')", "spring")),
@@ -28,6 +30,8 @@ PAGES = collections.OrderedDict([
     ("importance_markup", ("SELECT lstm.plot_importance(%s)" % literal, MARKUP)),
     ("report", ("SELECT lstm.report('wind')", "wind")),
     ("report_markup", ("SELECT lstm.report(%s)" % literal, MARKUP)),
+    ("map", ("SELECT lstm.plot_map('places', 2)", "places")),
+    ("map_report", ("SELECT lstm.report('places', series => 1)", "places")),
 ])
 
 
@@ -61,8 +65,11 @@ browser = Browser(program)
 try:
     for name, (query, title) in PAGES.items():
         function = query.split("(")[0].split(".")[1]
-        if function not in functions:
+        if function not in functions and function != "plot_map":
             ok(True, "%s # skip lstm.%s is not there" % (name, function))
+            continue
+        if "'places'" in query and not has_map:
+            ok(True, name + " # skip PostGIS is not installed")
             continue
         # Functions that warn of something do so on standard error.
         text = psql(query)[0][0]
@@ -76,7 +83,14 @@ try:
         except Exception as error:
             ok(False, name + ": is well-formed XML", error)
         look(browser, name, path, title)
+        if name == "map":
+            equal([browser.evaluate("document.querySelectorAll('.label.halo').length > 0"), text.count("&lt;/svg&gt;&lt;script&gt;") > 0], [True, True],
+                  name + ": names places, and a name stays text")
+        if name == "map_report":
+            equal(browser.evaluate("document.querySelectorAll('#map svg').length"), 1, name + ": has a map")
         if page:
+            equal(browser.evaluate("document.querySelectorAll('.failed').length"), 0, name + ": no part has failed")
+            ok(browser.evaluate("document.querySelectorAll('#evaluation table')[1].rows.length") >= 5, name + ": has several methods to compare with")
             continue
         # As part of a page, where HTML's rules hold.
         inside = os.path.abspath(os.path.join(folder, name + "_inside.html"))

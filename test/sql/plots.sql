@@ -41,6 +41,11 @@ SELECT name, is_svg(p) AS is_svg, p::text LIKE '%&lt;/title&gt;&lt;script&gt;x%'
 	times(p::text, '<polyline class="forecast"') AS forecasts, times(p::text, 'prefers-color-scheme:dark') AS dark
 FROM (SELECT DISTINCT name FROM evil) e, lstm.plot_forecast('</title><script>x</script>', series => e.name) p ORDER BY name;
 
+-- the interval and the legend's entries, which name their lines
+SELECT times(p, '<polygon class="band"') AS bands, times(p, 'class="band"') AS band,
+	ARRAY(SELECT m[1] || ': ' || m[2] FROM regexp_matches(p, '<(?:line|rect) class="(history|forecast|band)"[^>]*/><text class="label"[^>]*>([^<]*)', 'g') m) AS legend
+FROM CAST(lstm.plot_forecast('</title><script>x</script>', series => (SELECT min(name) FROM evil), confidence_level => 0.8) AS text) p;
+
 -- training: two lines, the best epoch; logarithmic where losses span much
 SELECT is_svg(p) AS is_svg, times(p::text, '<polyline class="loss"') AS loss, times(p::text, '<polyline class="validation"') AS validation,
 	times(p::text, '<circle class="best"') > 0 AS best, p::text LIKE '%best epoch: % of 3%' AS said
@@ -108,6 +113,29 @@ BEGIN
 END $$;
 SELECT is_page(p), times(p, '<svg ') AS pictures, parts(p), p NOT LIKE '%could not be made%' AS whole FROM lstm.report('</title><script>x</script>', series => 4) p;
 SELECT is_page(p), times(p, '<svg ') AS pictures, parts(p) FROM lstm.report('two', 1, series => 0) p;
+-- beside classical methods; on newer rows alone where they suffice
+CREATE FUNCTION judged(page text) RETURNS TABLE(methods text, words text, fresh boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	page := substring(page from '<section id="evaluation".*?</section>');
+	RETURN QUERY SELECT (SELECT string_agg(m[1], ', ') FROM regexp_matches(substring(page from '>method<.*'), '<tr><td>([^<]*)', 'g') m),
+		substring(page from '((Judged only on|Only|None of) .*?) (newer|rows is)'), page LIKE '%Judged only on%';
+END $$;
+SELECT source, (judged(lstm.report('line', source => source, series => 0))).* FROM (VALUES ('line'), ('SELECT i AS at, i / 10.0 AS y FROM generate_series(1, 206) i'),
+	('SELECT i AS at, i / 10.0 AS y FROM generate_series(1, 300) i')) v(source);
+SELECT (judged(lstm.report('</title><script>x</script>', series => 0))).methods;
+-- few newer rows of each of many series are enough, wherever they begin
+SELECT (judged(p)).words, (regexp_match(p, '<td>all</td><td>y</td><td class="number">([0-9]+)'))[1]::int BETWEEN 900 AND 4000 AS bounded
+FROM lstm.report('</title><script>x</script>', series => 0, source => $$SELECT timestamptz '2024-01-01 00:00+00' + i * interval '1 hour' AS at, 's' || s AS name, sin(i / 4.0) AS y, cos(i / 5.0) AS x
+	FROM generate_series(0, 229) i, generate_series(1, 100) s$$) p;
+-- its numbers are those of lstm.evaluate
+SELECT count(*) AS equal FROM unnest('{naive,mean,drift}'::text[]) b, lstm.report('noise', source => 'SELECT * FROM noise', series => 0) p,
+	lstm.evaluate('noise', baseline => b) e
+WHERE e.level = 'all' AND p LIKE format('%%<td>%s</td><td class="number">%s</td>%%', b, (regexp_match(p, format('<td>%s</td><td class="number">([0-9.]+)', b)))[1])
+	AND abs((regexp_match(p, format('<td>%s</td><td class="number">([0-9.]+)', b)))[1]::float8 / e.baseline_mae - 1) < 1e-3;
+-- what it was trained on
+SELECT p LIKE '%<dt>Range trained on</dt><dd>1 to 200</dd>%' AS range, p LIKE format('%%<dd>%s</dd>%%', (SELECT data->>'sha256' FROM lstm.models WHERE name = 'line')) AS sha256,
+	p LIKE format('%%<dt>Trained by</dt><dd>%s</dd>%%', current_user) AS by_whom, p LIKE '%<dt>Seconds of training</dt><dd>%' AS seconds, p LIKE '%<dt>Version of lstm</dt><dd>0.%' AS extension
+FROM lstm.report('line', series => 0) p;
 -- its source is gone: what needs rows says so
 CREATE TABLE lost AS TABLE line;
 SELECT train('lost', 'lost');
@@ -122,6 +150,8 @@ SELECT train(m, 'SELECT * FROM line WHERE at <= 120') FROM unnest('{first,second
 SELECT version FROM lstm.join_models('joint', 'first', 'second', source => 'line');
 SELECT is_svg(p) AS is_svg, times(p::text, '<polyline class="forecast"') AS forecasts FROM lstm.plot_forecast('joint') p;
 SELECT is_page(p), parts(p), times(p, '<svg ') AS pictures, p NOT LIKE '%could not be made%' AS whole FROM lstm.report('joint') p;
+
+SELECT (judged(lstm.report('joint', series => 0))).*;
 
 -- sparklines
 SELECT lstm.sparkline('{1,2,3,4,5,6,7,8}') AS rising, lstm.sparkline('{1,NULL,8,NaN,Infinity,-Infinity}') AS holes, lstm.sparkline('{5,5,5}') AS equal,
@@ -177,4 +207,4 @@ DROP ROLE regress_lstm_reader;
 SELECT lstm.drop_model('joint');
 DELETE FROM lstm.models WHERE name IN ('</title><script>x</script>', 'line', 'once', 'steps', 'noise', 'two', 'lost', 'first', 'second');
 DROP TABLE evil, line, kept, noise, two;
-DROP FUNCTION error_of, times, is_document, is_svg, train, step_picture, is_page, parts;
+DROP FUNCTION error_of, times, is_document, is_svg, train, step_picture, is_page, parts, judged;

@@ -160,6 +160,11 @@ SELECT lstm.deploy('many', 1);
 SELECT time AT TIME ZONE 'UTC' AS time, value FROM many WHERE kind = 'forecast' AND series = 'a/true' ORDER BY time;
 UPDATE lstm.forecasts SET written_at = '2026-03-30 03:00Z' WHERE model = 'many' AND version = 2;
 SELECT time AT TIME ZONE 'UTC' AS time, value FROM many WHERE kind = 'forecast' AND series = 'a/true' ORDER BY time;
+-- and not further steps of another one behind it
+INSERT INTO lstm.forecasts (model, version, series, target, issued_at, forecast_timestamp, step, value, confidence_level)
+	SELECT 'many', 9, 'a/true', 'y', '2026-03-29 23:00Z', timestamptz '2026-03-29 23:00Z' + step * interval '1 hour', step, 9, 0.9 FROM generate_series(1, 4) step;
+SELECT time AT TIME ZONE 'UTC' AS time, value FROM many WHERE kind = 'forecast' AND series = 'a/true' ORDER BY time;
+DELETE FROM lstm.forecasts WHERE version = 9;
 
 -- without intervals; a joint model
 SELECT train('plain', 'SELECT t, avg(y) AS y FROM hourly GROUP BY t', 'y', loss => 'mse') > 0 AS trained;

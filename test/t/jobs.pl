@@ -279,6 +279,12 @@ $node->poll_query_until('again', "SELECT state = 'done' FROM lstm.jobs WHERE mod
 is(state_of($job, 'again'), 'queued', 'that job waits, and the queue goes on');
 sql("SELECT pg_terminate_backend(pid, 5000) $jobs", 'again');
 is(sql("SELECT lstm.wait($job, '20 s')", 'again'), 'done', 'until the worker is gone');
+# One that ends by itself puts nothing into the tables of the next installation.
+submit('stray', long => 1, database => 'again', before => 'SET lstm.train_seconds = 2; ');
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT $jobs AND query LIKE '%epoch%' AND datname = 'again')");
+sql('DROP EXTENSION lstm; CREATE EXTENSION lstm', 'again');
+ok(gone(), 'a job outlives its extension for as long as it trains');
+is(sql('SELECT count(*) FROM lstm.models', 'again'), '0', 'and stores nothing');
 # The extension may go, or its making be undone, in the transaction of a job.
 is(sql('BEGIN; ' . call('never') . '; DROP EXTENSION lstm; COMMIT; SELECT count(*) FROM pg_extension WHERE extname = $$lstm$$', 'again') =~ s/^\d+\n//r,
 	'0', 'no extension, no job');

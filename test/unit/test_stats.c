@@ -223,9 +223,25 @@ student_reaches_the_normal(void)
 	UNIT_NEAR(nn_student_cdf(-1e200, 2.5), 0.0, 1e-300);
 }
 
+static void
+rounding_is_no_difference(void)
+{
+	UNIT_NEAR(nn_stats_difference(5, 3), 2, 0);
+	UNIT_NEAR(nn_stats_difference(5.000000000000002, 5), 0, 0);
+	UNIT_NEAR(nn_stats_difference(1e-300, 0), 1e-300, 0);
+	UNIT_NEAR(nn_stats_difference(1e9, 1e9 + 0.5), 0.5, 0);
+	UNIT_NEAR(nn_stats_difference(0, 0), 0, 0);
+	UNIT_CHECK(isnan(nn_stats_difference(NAN, 1)) && isnan(nn_stats_difference(1, NAN)));
+	UNIT_CHECK(isinf(nn_stats_difference(INFINITY, 1)));
+	UNIT_CHECK(nn_stats_within(5.000000000000002, 5, 5) && nn_stats_within(4.999999999999998, 5, 6));
+	UNIT_CHECK(!nn_stats_within(5.0001, 5, 5) && !nn_stats_within(4.9999, 5, 6));
+	UNIT_CHECK(!nn_stats_within(NAN, 0, 1) && !nn_stats_within(1, NAN, 2));
+}
+
 int
 main(void)
 {
+	UNIT_RUN(rounding_is_no_difference);
 	UNIT_RUN(summaries_skip_nan);
 	UNIT_RUN(nothing_gives_nan);
 	UNIT_RUN(deviation_survives_a_large_mean);
