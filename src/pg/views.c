@@ -608,8 +608,8 @@ arguments_of_comment(const Views *views)
 static const char *
 kept_value(const char *kept, const char *argument)
 {
-	char	   *key = psprintf("%s => ", argument),
-			   *at = kept ? strstr(kept, key) : NULL;
+	char	   *key = psprintf("%s => ", argument);
+	const char *at = kept ? strstr(kept, key) : NULL;
 
 	return at ? at + strlen(key) : NULL;
 }
