@@ -74,5 +74,5 @@ CREATE FUNCTION lstm.revoke_model(model text, role text, action text DEFAULT NUL
 	AS 'MODULE_PATHNAME', 'lstm_revoke_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.revoke_model(text, text, text) IS
 'takes back what lstm.grant_model gave, one action or with NULL all; a NOTICE when there was nothing to take. For members of the model''s owner.
-Errors: 22004 NULL model or role, 42704 no such model or role, 42501 the caller is no member of the owner, 22023 unknown action.';
+Errors: 22004 NULL model or role, 42704 no such model, or no such role and nothing granted to its name, 42501 the caller is no member of the owner, 22023 unknown action.';
 

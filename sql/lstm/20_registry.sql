@@ -46,7 +46,7 @@ COMMENT ON COLUMN lstm.models.name IS 'name of the model, 1 to 63 bytes; all ver
 COMMENT ON COLUMN lstm.models.version IS 'counts from 1; a version never changes, but for its deployment';
 COMMENT ON COLUMN lstm.models.deployed IS 'whether forecasts use this version; at most one of each model';
 COMMENT ON COLUMN lstm.models.owner IS
-'role that trained it; after a role is renamed the owner of this table updates it';
+'role that the model belongs to; after a role is renamed the owner of this table updates it';
 COMMENT ON COLUMN lstm.models.spec IS 'settings it was trained with, defaults included';
 COMMENT ON COLUMN lstm.models.source IS 'table, view or SELECT it was trained on and reads for forecasts';
 COMMENT ON COLUMN lstm.models.search_path IS 'search_path under which source runs';

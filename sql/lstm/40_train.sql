@@ -55,7 +55,7 @@ CREATE FUNCTION lstm.forecast(
 	AS 'MODULE_PATHNAME', 'lstm_forecast' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION lstm.forecast(text, int, float8, text, text, timestamptz, int) IS
 'forecasts every series of a model, in the targets'' own units, steps 1 to horizon (the trained one) after the newest rows.
-confidence_level: of the interval, between 0 and 1; bounds are NULL when the loss gives none (quantile, gaussian and student_t do).
+confidence_level: of the interval, between 0 and 1; bounds are NULL when the model has no interval: no validation part, or no calibration and another loss than quantile, gaussian and student_t.
 source: rows to look back on instead of the model''s own; future: rows with the future covariates; as_of: use no later row.
 forecast_index is the time with an integer time column, forecast_timestamp otherwise.
 Errors: 22004 NULL model, 42704 no such model or version, 22023 horizon or confidence_level, 22000 too few rows or missing future covariates.';

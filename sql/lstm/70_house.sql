@@ -6,7 +6,7 @@ CREATE FUNCTION lstm.deploy(model text, version int) RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_deploy' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.deploy(text, int) IS
 'makes version the one that forecasts use.
-Errors: 22004 NULL, 42704 no such model or version (lists the versions).';
+Errors: 22004 NULL, 42704 no such model or version (lists the versions), 42501 no right to retrain it.';
 
 CREATE FUNCTION lstm.rollback(model text) RETURNS int
 	AS 'MODULE_PATHNAME', 'lstm_rollback' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -18,13 +18,13 @@ CREATE FUNCTION lstm.rename_model(model text, new_name text) RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_rename_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.rename_model(text, text) IS
 'renames a model, all versions.
-Errors: 22004 NULL, 42704 no such model, 42602 a name that is empty, longer than 63 bytes or has control characters, 42710 the new name is taken.';
+Errors: 22004 NULL, 42704 no such model, 42602 a name that is empty, longer than 63 bytes or has control characters, 42710 the new name is taken, 42501 the caller is no member of the owner.';
 
 CREATE FUNCTION lstm.drop_model(model text, version int DEFAULT NULL) RETURNS void
 	AS 'MODULE_PATHNAME', 'lstm_drop_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION lstm.drop_model(text, int) IS
 'drops a version of a model, or all with version NULL.  When the deployed version goes, the newest of those that ever were is deployed, or else the newest, with a NOTICE.
-Errors: 22004 NULL model, 42704 no such model or version (lists the versions).';
+Errors: 22004 NULL model, 42704 no such model or version (lists the versions), 42501 no right to drop it.';
 
 CREATE FUNCTION lstm.keep_versions(model text, versions int) RETURNS int
 	AS 'MODULE_PATHNAME', 'lstm_keep_versions' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -12,7 +12,7 @@ CREATE FUNCTION lstm.schedule(
 COMMENT ON FUNCTION lstm.schedule(text, text, text, jsonb) IS
 'lets pg_cron run CALL lstm.retrain(model, ...) or CALL lstm.refresh_forecasts(model, ...), as action says, at the times of schedule (''0 3 * * *'': every night at three, in cron''s words), as the current role; returns the number of the entry in cron.job.
 arguments: further arguments of the procedure, {"keep_versions": 5}.  An entry of the same model and action is replaced.  A schedule goes by the model''s name: schedule again after renaming it.
-Errors: 22004 NULL, 42704 no such model, 42501 no right to retrain it, 22023 an action that cannot be scheduled, arguments that are no object, or one that the procedure does not have, 42501 a model that the role may not retrain, or whose source it may not run, 55000 no version is deployed, or pg_cron is not installed in this database.';
+Errors: 22004 NULL, 42704 no such model, 22023 an action that cannot be scheduled, arguments that are no object, or one that the procedure does not have, 42501 a model that the role may not retrain, or whose source it may not run, 55000 no version is deployed, or pg_cron is not installed in this database.';
 
 CREATE FUNCTION lstm.unschedule(model text, action text DEFAULT NULL) RETURNS int
 	AS 'MODULE_PATHNAME', 'lstm_unschedule' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -42,7 +42,7 @@ extern void nn_baseline_column(NnBaselineKind kind, const double *value, size_t 
 /*
  * Denominator of MASE (Hyndman and Koehler 2006): mean of |y[t] - y[t - season]|
  * over the first n rows of series s where both are known; season 0 means 1.  NaN
- * without such a pair; 0 when the target repeats exactly.
+ * without such a pair; 0 when the target repeats, but for rounding.
  */
 extern double nn_mase_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season,
 							uint32_t target);
@@ -52,7 +52,7 @@ extern double nn_mase_scale(const NnSeries *series, uint32_t s, uint32_t n, uint
  * competition): root of the mean of (y[t] - y[t - season])^2 over the same pairs, so
  * that RMSSE is the RMSE of a forecast divided by it.  M5 takes season 1 and leaves
  * out the rows before the first value that is not 0; here unknown rows are left out.
- * NaN without a pair; 0 when the target repeats exactly.
+ * NaN without a pair; 0 when the target repeats, but for rounding.
  */
 extern double nn_rmsse_scale(const NnSeries *series, uint32_t s, uint32_t n, uint32_t season,
 							 uint32_t target);

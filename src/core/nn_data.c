@@ -44,21 +44,27 @@ typedef struct Line
 } Line;
 
 uint32_t
-nn_series_find(const NnSeries *series, const char *name)
+nn_name_find(const char *const *names, uint32_t n, const char *name)
 {
 	uint32_t	low = 0,
-				high = series->nseries;
+				high = n;
 
 	while (low < high)
 	{
 		uint32_t	middle = low + (high - low) / 2;
 
-		if (strcmp(series->name[middle], name) < 0)
+		if (strcmp(names[middle], name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < series->nseries && strcmp(series->name[low], name) == 0 ? low : UINT32_MAX;
+	return low < n && strcmp(names[low], name) == 0 ? low : UINT32_MAX;
+}
+
+uint32_t
+nn_series_find(const NnSeries *series, const char *name)
+{
+	return nn_name_find((const char *const *) series->name, series->nseries, name);
 }
 
 /* Called for every row. */

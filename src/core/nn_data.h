@@ -68,7 +68,10 @@ typedef struct NnSeries
 	NnArray    *array;			/* [narrays] in the order of spec->array */
 } NnSeries;
 
-/* Number of the series of that name, by halving: names are sorted.  UINT32_MAX: there is none. */
+/* Place of name among n sorted names, by halving.  UINT32_MAX: it is not there. */
+extern uint32_t nn_name_find(const char *const *names, uint32_t n, const char *name);
+
+/* The same for the names of series, which are sorted. */
 extern uint32_t nn_series_find(const NnSeries *series, const char *name);
 
 /*

@@ -9,7 +9,6 @@
 #include <math.h>
 
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -256,7 +255,9 @@ forecast_series(const ModelRun *run, uint32 s, uint32 horizon, double level, Joi
 
 	windows_forecast(f, &window, 1);
 	point = window_take(f, &window, 0, 1);
-	put(host, run, &window, point, f->one_low, f->one_high);
+	model_run_dead_notice(run);
+	if (model_run_alive(run, s))
+		put(host, run, &window, point, f->one_low, f->one_high);
 }
 
 Datum

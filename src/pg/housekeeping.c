@@ -32,14 +32,8 @@ house_change(const char *statement, const char *name, Oid type, Datum argument)
 {
 	Oid			types[2] = {TEXTOID, type};
 	Datum		values[2] = {CStringGetTextDatum(name), argument};
-	int			code = SPI_execute_with_args(statement, 2, types, values, NULL, false, 0);
 
-	if (code < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("statement on the model registry failed: %s",
-						SPI_result_code_string(code))));
-	return SPI_processed;
+	return registry_run(statement, 2, types, values, NULL, false);
 }
 
 Datum

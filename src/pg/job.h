@@ -117,7 +117,10 @@ typedef struct JobQueue
 	int			count;
 } JobQueue;
 
-/* Rows that are queued or running.  Within a frame; lives in its memory. */
+/* What stands in the row of a job that found no free worker. */
+#define JOB_NO_WORKER "waits because no background worker is free (\"max_worker_processes\")"
+
+/* Rows that are queued or running.  As the owner of lstm.job_rows, with a snapshot. */
 extern JobQueue queue_read(void);
 
 /* Why job i may not begin: text for people; NULL when it may. */

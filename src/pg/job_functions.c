@@ -298,8 +298,7 @@ queued_reason(const JobQueue *queue, int64 job, const char *stored)
 			return obstacle;
 		if (queue->job[i].busy)
 			return "is being started";
-		if (stored == NULL || strncmp(stored, "waits for job", 13) == 0 ||
-			strncmp(stored, "waits because \"lstm.max_jobs\"", 29) == 0)
+		if (stored == NULL || strcmp(stored, JOB_NO_WORKER) != 0)
 			return "waits to be started by lstm.train_async, lstm.wait or CALL lstm.run_jobs()";
 	}
 	return stored;
@@ -345,21 +344,22 @@ lstm_job_list(PG_FUNCTION_ARGS)
 	uint64		count = SPI_processed;
 	bool		here = !RecoveryInProgress();	/* locks of the primary are not seen on a standby */
 	JobQueue	queue = {NULL, 0};
-	JobFrame	frame;
 
 	/* The rows are the caller's; who is before them in the queue may be others'. */
 	if (here)
 	{
-		frame = job_frame_begin();
+		RegistryRole before = registry_role_begin("job_rows");
+
+		PushActiveSnapshot(GetLatestSnapshot());
 		queue = queue_read();
+		PopActiveSnapshot();
+		registry_write_end(before);
 	}
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		row_put(rsinfo, here ? &queue : NULL, rows, i);
 	}
-	if (here)
-		job_frame_end(frame);
 	registry_end(nest_level);
 	return (Datum) 0;
 }

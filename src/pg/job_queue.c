@@ -464,7 +464,6 @@ job_wait_noted(const QueuedJob *job, const char *reason)
 					   " CALL lstm.run_jobs().")));
 }
 
-#define NO_WORKER "waits because no background worker is free (\"max_worker_processes\")"
 
 int64
 queue_start(List *mine, bool only)
@@ -492,7 +491,7 @@ queue_start(List *mine, bool only)
 		if (obstacle == NULL && (full || worker_start(job, role, GetTopTransactionId()) == NULL))
 		{
 			full = true;
-			obstacle = NO_WORKER;
+			obstacle = JOB_NO_WORKER;
 			if (left == 0 && role == GetSessionUserId())
 				left = job->job;
 		}
@@ -546,7 +545,7 @@ queue_run_pick(const JobQueue *queue, QueueRun *run, BackgroundWorkerHandle **ha
 			*handle = worker_start(job, role, InvalidTransactionId);
 			if (*handle != NULL)
 				return i;
-			obstacle = NO_WORKER;
+			obstacle = JOB_NO_WORKER;
 		}
 		if (job->job == run->job)
 			run->obstacle = obstacle;

@@ -35,8 +35,7 @@ metrics_scale(const NnSeries *series, uint32 s, uint32 rows, uint32 season, uint
 static double
 pinball(double quantile, double actual, double forecast)
 {
-	return actual >= forecast ? quantile * (actual - forecast) :
-		(1 - quantile) * (forecast - actual);
+	return (actual >= forecast ? quantile : 1 - quantile) * nn_stats_difference(actual, forecast);
 }
 
 /* Mean over the nine deciles; NaN when one is unknown. */
@@ -66,9 +65,11 @@ interval_add(MetricSums *sums, const MetricPair *pair, double level)
 	if (isnan(low) || isnan(high))
 		return;
 	sums->bounded++;
-	sums->covered += nn_stats_within(pair->actual, low, high);
-	sums->winkler += high - low +
-		2 / (1 - level) * (Max(low - pair->actual, 0) + Max(pair->actual - high, 0));
+	sums->winkler += high - low;
+	if (nn_stats_within(pair->actual, low, high))
+		sums->covered++;
+	else
+		sums->winkler += 2 / (1 - level) * Max(low - pair->actual, pair->actual - high);
 }
 
 void

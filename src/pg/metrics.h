@@ -5,7 +5,7 @@
  * Knows numbers only.  A pair is one actual beside one forecast of it; sums of pairs
  * can be added, so that a metric of a whole is made of the sums of its parts.
  *
- *	mae, mse, rmse	of e = actual - forecast
+ *	mae, mse, rmse	of e = actual - forecast, which is 0 within rounding (nn_stats_difference)
  *	mape			100 x mean |e / actual|, over actuals other than 0
  *	smape			100 x mean |e| / ((|actual| + |forecast|) / 2)
  *	mase			mean |e| / scale (Hyndman and Koehler 2006)

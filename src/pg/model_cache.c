@@ -159,6 +159,15 @@ entry_of(const NnModel *model)
 	return NULL;
 }
 
+/* After something was made or freed in its memory. */
+static void
+entry_measure(CacheEntry *entry)
+{
+	total -= entry->bytes;
+	entry->bytes = MemoryContextMemAllocated(entry->context, true);
+	total += entry->bytes;
+}
+
 static void
 predictor_drop(CacheEntry *entry)
 {
@@ -166,9 +175,7 @@ predictor_drop(CacheEntry *entry)
 		MemoryContextDelete(entry->predictor_context);
 	entry->predictor_context = NULL;
 	entry->predictor = NULL;
-	total -= entry->bytes;
-	entry->bytes = MemoryContextMemAllocated(entry->context, true);
-	total += entry->bytes;
+	entry_measure(entry);
 }
 
 static void
@@ -182,9 +189,7 @@ predictor_make(CacheEntry *entry, uint32 horizon)
 	entry->horizon = horizon;
 	entry->predictor = nn_predictor_create(env_create(entry->predictor_context), entry->model,
 										   entry->kernels, 1, horizon);
-	total -= entry->bytes;
-	entry->bytes = MemoryContextMemAllocated(entry->context, true);
-	total += entry->bytes;
+	entry_measure(entry);
 }
 
 NnPredictor *

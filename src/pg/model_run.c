@@ -201,22 +201,8 @@ identity_find(const ModelRun *run)
 	uint32_t   *identity = NN_NEW_ARRAY(run->env, uint32_t, series->nseries);
 
 	for (uint32 s = 0; s < series->nseries; s++)
-	{
-		uint32_t	low = 0,
-					high = model->nseries;
-
-		while (low < high)
-		{
-			uint32_t	middle = low + (high - low) / 2;
-
-			if (strcmp(model->series[middle], series->name[s]) < 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		identity[s] = low < model->nseries && strcmp(model->series[low], series->name[s]) == 0 ?
-			low : PG_UINT32_MAX;
-	}
+		identity[s] = nn_name_find((const char *const *) model->series, model->nseries,
+								   series->name[s]);
 	return identity;
 }
 

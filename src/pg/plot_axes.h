@@ -50,8 +50,8 @@ typedef struct PlotTicks
 extern void plot_ticks_nice(double *low, double *high, int max, PlotTicks *ticks);
 
 /*
- * The same on a logarithmic axis, low > 0: powers of ten, and 2 and 5 times them where
- * there is room; *low and *high become logarithms.
+ * The same on a logarithmic axis, low > 0: powers of ten, and 2 and 5, or 3, times them
+ * where there is room; *low and *high become logarithms.
  */
 extern void plot_ticks_log(double *low, double *high, int max, PlotTicks *ticks);
 

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -97,7 +95,7 @@ history_fill(const ModelRun *run, uint32 s, uint32 k, uint32 wanted, PlotForecas
 	plot->history = value;
 }
 
-/* Of series s: numbers [horizon][ntargets], of which target k is drawn; time: of their rows. */
+/* point, low, high [horizon][ntargets] of a window, of which target k is drawn. */
 static void
 forecast_take(const ModelRun *run, const NnWindow *window, uint32 k, uint32 horizon,
 			  const double *point, const double *low, const double *high, PlotForecast *plot)
@@ -127,7 +125,6 @@ typedef struct WantedPlot
 {
 	const PlotCall *call;
 	const char *series;
-	uint32		target;
 	PlotForecast *plot;
 } WantedPlot;
 
@@ -150,7 +147,7 @@ plot_model_svg(const ModelRun *run, JointModel *joint, const PlotCall *call)
 	const char *series = model_run_series(run, call->series),
 			   *target = run->roles.target[call->target];
 	PlotForecast plot = {.kind = run->data->kind, .confidence_level = call->level, .y_label = target};
-	WantedPlot	wanted = {call, run->data->series.name[call->series], call->target, &plot};
+	WantedPlot	wanted = {call, run->data->series.name[call->series], &plot};
 
 	if (history == 0)
 		history = Max(Max(Min(run->model->spec.context, HISTORY_MOST * horizon),

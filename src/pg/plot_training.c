@@ -65,7 +65,7 @@ draw_curve(NnText *svg, const char *class, uint32 n, const double *losses, const
 	plot_polyline(svg, class, n, at, value);
 }
 
-/* The epoch whose weights were kept: a line and a point, and its name where there is room. */
+/* The epoch whose weights were kept: a line and a point. */
 static void
 draw_best(NnText *svg, const PlotFrame *frame, const Losses *l, uint32 best, const PlotScale *x,
 		  const PlotScale *y)

@@ -209,8 +209,6 @@ all_end(void)
 static void
 level_end(int level)
 {
-	if (begun == NIL)
-		return;
 	while (begun != NIL && llast_int(begun) >= level)
 	{
 		if (list_length(begun) == 1)

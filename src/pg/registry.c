@@ -300,7 +300,7 @@ registry_member_of(const char *name, int version)
 }
 
 /*
- * Raises 2BP01 when a joint model that the caller may use has that version (name, number,
+ * Raises 2BP01 when a joint model whose owner may use that of the member has that version (name, number,
  * owner) for a member.  Joint models of others do not hold it: they say what they lack when
  * they are used.
  */
@@ -338,9 +338,8 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 	TupleDesc	tupdesc;
 	bool		isnull,
 				updated;
-	int			nest_level,
-				security;
-	Oid			user;
+	int			nest_level;
+	RegistryRole before;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
@@ -357,9 +356,7 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 	if (!updated)
 		registry_require_unused(values);
 	/* An error in between restores the user with the (sub)transaction. */
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(trigger->tg_relation->rd_rel->relowner,
-						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	before = registry_role_begin("models");
 	if (updated)
 	{
 		registry_run("UPDATE lstm.model_values SET name = $4, version = $5"
@@ -387,7 +384,7 @@ lstm_models_cascade(PG_FUNCTION_ARGS)
 	}
 	grants_cascade(TextDatumGetCString(values[0]), NameStr(*DatumGetName(values[2])),
 				   updated ? TextDatumGetCString(values[3]) : NULL);
-	SetUserIdAndSecContext(user, security);
+	registry_write_end(before);
 	registry_end(nest_level);
 	return PointerGetDatum(NULL);
 }

@@ -15,6 +15,9 @@
 #include "core/nn_json.h"
 #include "pg/joint_model.h"
 
+/* Of the intervals that are drawn and judged. */
+#define REPORT_LEVEL 0.95
+
 typedef struct Report
 {
 	NnEnv	   *env;			/* of the call: all that the page is made from */

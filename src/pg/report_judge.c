@@ -27,7 +27,6 @@
 /* Series with a line of their own. */
 #define SERIES_LINES 12
 
-#define LEVEL 0.95
 
 /* Newer rows of the longest series that suffice: so many, and so many horizons. */
 #define FRESH_ROWS 20
@@ -351,7 +350,7 @@ introduction(const Judge *judge, bool joint, NnText *html)
 	else
 		nn_text_print(html, "None of the " UINT64_FORMAT " rows is newer than the training: the model has "
 					  "seen them, so trust the validation more.", judge->nrows);
-	nn_text_print(html, " Coverage is of the 95%% intervals.</p>\n");
+	nn_text_print(html, " Coverage is of the %g%% intervals.</p>\n", judge->level * 100);
 }
 
 static void
@@ -439,7 +438,7 @@ methods_table(const Judge *judge, NnText *html)
 void
 report_evaluation(Report *report, NnText *html)
 {
-	Judge		judge = {.level = LEVEL};
+	Judge		judge = {.level = REPORT_LEVEL};
 
 	if (report->run == NULL)
 		return;

@@ -27,7 +27,6 @@
 /* Names in lists. */
 #define NAMES 30
 
-#define LEVEL 0.95
 
 /* ------------------------------------------------------------------------
  * Heading
@@ -60,7 +59,7 @@ cards_of_model(const Report *report, NnText *html)
 	number_card(html, "parameters", nn_format(html->env, "%zu", model->nparams));
 }
 
-/* SPI_getvalue of the first row, "" for NULL. */
+/* SPI_getvalue of that row, "" for NULL. */
 static const char *
 value_text(uint64 row, int column)
 {
@@ -134,10 +133,10 @@ report_forecasts(Report *report, NnText *html)
 	if (report->plots > 0 && report->plots < all)
 		nn_text_print(html, "<p>The first %u of %u series%s.</p>", report->plots, all,
 					  ntargets > 1 ? " and targets" : "");
-	for (uint32 s = 0; s < nseries; s++)
+	for (uint32 s = 0; s < nseries && drawn < report->plots; s++)
 		for (uint32 k = 0; k < ntargets && drawn < report->plots; k++, drawn++)
 		{
-			PlotCall	call = {report->row->name, s, k, horizon, 0, LEVEL};
+			PlotCall	call = {report->row->name, s, k, horizon, 0, REPORT_LEVEL};
 			char	   *svg;
 
 			CHECK_FOR_INTERRUPTS();

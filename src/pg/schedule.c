@@ -97,17 +97,11 @@ arguments_check(const char *action, const NnJson *arguments)
 	const char *names[FUNC_MAX_ARGS];
 	uint64		n;
 
-	if (SPI_execute_with_args("SELECT a.name"
-							  " FROM pg_proc p, unnest(p.proargnames, p.proargmodes) a(name, mode)"
-							  " WHERE p.pronamespace = 'lstm'::regnamespace AND p.prokind = 'p'"
-							  " AND p.proname = $1 AND coalesce(a.mode, 'i') = 'i'"
-							  " AND a.name <> 'model'",
-							  1, &type, &value, NULL, true, FUNC_MAX_ARGS) != SPI_OK_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("procedure \"lstm.%s\" does not exist", action),
-				 errhint("Check that extension \"lstm\" is installed completely.")));
-	n = SPI_processed;
+	n = registry_run("SELECT a.name"
+					 " FROM pg_proc p, unnest(p.proargnames, p.proargmodes) a(name, mode)"
+					 " WHERE p.pronamespace = 'lstm'::regnamespace AND p.prokind = 'p'"
+					 " AND p.proname = $1 AND coalesce(a.mode, 'i') = 'i' AND a.name <> 'model'"
+					 " LIMIT " CppAsString2(FUNC_MAX_ARGS), 1, &type, &value, NULL, true);
 	for (uint64 i = 0; i < n; i++)
 		names[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 	for (const NnJson *argument = arguments->child; argument != NULL; argument = argument->next)

@@ -185,13 +185,6 @@ train_store(TrainRun *run)
  */
 
 static Datum
-float_or_null(double value, bool *isnull)
-{
-	*isnull = isnan(value);
-	return Float8GetDatum(value);
-}
-
-static Datum
 result_row(FunctionCallInfo fcinfo, const char *name, int version, const NnModel *model,
 		   double seconds)
 {
@@ -208,10 +201,10 @@ result_row(FunctionCallInfo fcinfo, const char *name, int version, const NnModel
 	values[1] = Int32GetDatum(version);
 	values[2] = Int64GetDatum((int64) model->nparams);
 	values[3] = Int32GetDatum((int32) report->nepochs);
-	values[4] = float_or_null(report->train_loss, &nulls[4]);
-	values[5] = float_or_null(report->validation_loss, &nulls[5]);
-	values[6] = float_or_null(report->baseline_loss, &nulls[6]);
-	values[7] = float_or_null(report->skill, &nulls[7]);
+	result_float(report->train_loss, &values[4], &nulls[4]);
+	result_float(report->validation_loss, &values[5], &nulls[5]);
+	result_float(report->baseline_loss, &values[6], &nulls[6]);
+	result_float(report->skill, &values[7], &nulls[7]);
 	values[8] = Float8GetDatum(seconds);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

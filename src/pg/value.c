@@ -313,7 +313,7 @@ predict_model(const NnEnv *env, const bytea *value, uint32 horizon)
 	return model;
 }
 
-/* history as [rows][C] doubles; checks shape, values and length. */
+/* history as [rows][C] doubles; checks shape and values. */
 static double *
 history_read(ArrayType *array, uint32 C, uint32 *rows)
 {

@@ -84,7 +84,7 @@ views_schema(const char *named, Oid *oid)
 	if (schema == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_SCHEMA_NAME),
-				 errmsg("no schema of the search_path is there"),
+				 errmsg("no schema has been selected to create in"),
 				 errhint("Name one as argument \"schema\".")));
 	*oid = LookupCreationNamespace(schema);
 	return schema;
@@ -657,8 +657,8 @@ argument_history(FunctionCallInfo fcinfo, const char *kept)
 	if (steps < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("history must not be negative, but is %d steps", steps),
-				 errhint("0 shows all rows of the source.")));
+				 errmsg("argument \"history\" is %d, outside of its range", steps),
+				 errhint("Give a number of steps from 0 on; 0 shows all rows of the source.")));
 	return (uint32) steps;
 }
 

@@ -100,7 +100,7 @@ CREATE TABLE still AS SELECT i, 0.1 + 0.2 AS y FROM generate_series(1, 300) i;
 SELECT version FROM lstm.train('still', 'still', 'y', 'i', horizon => 3);
 INSERT INTO still SELECT i, 0.1 + 0.2 FROM generate_series(301, 500) i;
 SELECT bool_and(mae = 0) AS exact, bool_and(coverage = 1) AS covered, bool_or(drifted) AS drifted FROM lstm.drift('still');
-SELECT mae, coverage FROM lstm.evaluate('still') WHERE level = 'all';
+SELECT mae, coverage, winkler, crps FROM lstm.evaluate('still') WHERE level = 'all';
 SELECT count(*) FROM lstm.detect_anomalies('still') WHERE is_anomaly;
 
 \set ECHO none

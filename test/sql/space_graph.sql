@@ -56,6 +56,7 @@ SELECT series, forecast_timestamp FROM lstm.forecast('hours', as_of => '2024-01-
 SELECT count(*) AS forecasts, count(DISTINCT issued_at) AS origins FROM lstm.hindcast('hours', stride => 7);
 SET client_min_messages = notice;
 SELECT series FROM lstm.forecast('hours', source => 'SELECT * FROM stations WHERE id <> 2') WHERE step = 1;
+SELECT p LIKE '%<svg%' AS drawn, p LIKE '%class="forecast"%' AS forecast FROM CAST(lstm.plot_forecast('hours', series => '3', source => 'SELECT * FROM stations WHERE id <> 2') AS text) p;
 SELECT series FROM lstm.forecast('hours', source => 'SELECT ts, id + 1 AS id, y FROM stations') WHERE step = 1;
 SET client_min_messages = error;
 SELECT lstm.predict(model, '{1,2,3,4,5,6}', 1) FROM lstm.model_values WHERE name = 'hours';
